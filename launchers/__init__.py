@@ -1,0 +1,1 @@
+"""Where it is run: command line, settings, stores and execution."""

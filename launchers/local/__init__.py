@@ -1,0 +1,1 @@
+"""The resuming launcher of one machine: manager, workers, states."""

@@ -1,0 +1,1 @@
+"""Stores that jobflow opens by module and class name."""

@@ -1,0 +1,1 @@
+"""The crystals and systems that ship with interlith."""

@@ -1,0 +1,177 @@
+"""Facts of geometry: what was built, from what, and how. Å, Å², degrees, e; no energies."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ase import Atoms
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from interlith.structures.geometry import digest, from_text
+
+Miller = tuple[int, int, int]
+Integers2x2 = tuple[tuple[int, int], tuple[int, int]]
+
+
+class Record(BaseModel):
+    """A typed result document: frozen, nothing unknown, its schema named."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = 1
+
+
+class Origin(Record):
+    """Where a structure came from and what was done to it."""
+
+    source: str = Field(description="library name, file name, or the crystal it was cut from")
+    sha256: str = Field(description="of the source's text")
+    steps: tuple[str, ...] = Field(default=(), description="what was done, in order, in words")
+
+    def then(self, step: str) -> Origin:
+        """Return this origin with one more step."""
+        return self.model_copy(update={"steps": (*self.steps, step)})
+
+
+class CrystalFacts(Record):
+    """A bulk material as read: its composition, symmetry, and whether it is ordered."""
+
+    name: str
+    formula: str = Field(description="reduced formula, fractional where the crystal is disordered")
+    n_sites: int
+    space_group: str = Field(description="Hermann-Mauguin symbol at 0.01 Å")
+    density_g_cm3: float
+    ordered: bool
+    oxidation_states: dict[str, float] | None = Field(description="per element; None for a metal or where unknown")
+    origin: Origin
+
+
+class OrderingFacts(Record):
+    """One charge-neutral ordered cell drawn from a disordered crystal."""
+
+    crystal: str
+    formula: str = Field(description="of the whole ordered cell")
+    target_formula: str = Field(description="the disordered crystal's reduced formula")
+    deviation: dict[str, float] = Field(description="atoms per formula unit, ordered minus target; zeros left out")
+    n_atoms: int
+    net_charge_e: float
+    ewald_eV_per_atom: float = Field(description="point-charge score, never an energy of an engine")
+    closest_contact_A: float
+    seed: int
+    rank: int = Field(description="0 is the lowest Ewald energy found")
+    oxidation_states: dict[str, float]
+    origin: Origin
+
+
+class SlabFacts(Record):
+    """A cut crystal."""
+
+    crystal: str
+    miller: Miller
+    termination: int = Field(description="index in the list of distinct terminations of this cut")
+    termination_label: str = Field(description="outermost planes of the two faces, for people; never a key")
+    formula: str
+    n_atoms: int
+    thickness_A: float
+    n_layers: int
+    vacuum_A: float
+    area_A2: float
+    tasker: Literal[1, 2, 3] | None = Field(description="Tasker type of the cut; None without oxidation states")
+    dipole_eA: float | None = Field(description="ionic point-charge dipole along the normal, e Å per surface cell")
+    symmetric: bool = Field(description="both faces equivalent by a symmetry of the slab")
+    stoichiometric: bool
+    broken_bonds: dict[str, int] = Field(description="bonds cut on both faces, per surface cell, e.g. {'Ge-O': 12}")
+    origin: Origin
+
+
+class MatchFacts(Record):
+    """A pair of supercells: which, how strained, how twisted."""
+
+    cells_a: Integers2x2 = Field(description="rows: common in-plane vectors in multiples of side A's surface vectors")
+    cells_b: Integers2x2
+    area_A2: float
+    strain_a: tuple[float, float] = Field(description="principal strains of side A, fractions, largest magnitude first")
+    strain_b: tuple[float, float]
+    twist_deg: float = Field(description="rotation of B's first surface vector against A's")
+    strain_rule: str = Field(description="how the misfit was shared, in words")
+
+    @property
+    def max_strain(self) -> float:
+        """Largest principal strain of either side, a fraction."""
+        return max(abs(s) for s in (*self.strain_a, *self.strain_b))
+
+
+class SideRecipe(Record):
+    """What a person may say of one side."""
+
+    crystal: str = Field(description="library name or path of a CIF, POSCAR or extxyz file")
+    miller: Miller
+    termination: int | None = Field(default=None, description="None: the one that breaks fewest covalent bonds")
+    thickness_A: float = Field(default=10.0, gt=0)
+    layers: int | None = Field(default=None, ge=1, description="instead of thickness_A")
+    reconstruct: bool = Field(default=False, description="allow a polar cut to be reconstructed")
+    ordering_seed: int = 0
+    ordering_atoms: int = Field(default=200, ge=1, description="largest ordered cell, atoms")
+    stiffness_GPa: float | None = Field(default=None, gt=0, description="biaxial; decides who is strained")
+
+
+class InterfaceRecipe(Record):
+    """What a person may say of the geometry of an interface."""
+
+    side_a: SideRecipe
+    side_b: SideRecipe
+    max_area_A2: float = Field(default=200.0, gt=0)
+    max_strain: float = Field(default=0.05, gt=0, lt=0.5)
+    strain_on: Literal["auto", "a", "b", "shared"] = "auto"
+    match: int = Field(default=0, ge=0, description="index in the list of matches, smallest area first")
+    vacuum_A: float = Field(default=15.0, ge=0, description="0: periodic along z, two interfaces")
+    gap_A: float = Field(default=2.0, gt=0, description="starting gap; the engine finds the best one")
+    max_atoms: int = Field(default=400, ge=2)
+
+
+class InterfaceModel(Record):
+    """An interface ready to compute: side A below, side B above, normal along +z."""
+
+    name: str
+    xyz: str = Field(description="extended XYZ; per-atom array `side` is 0 for A and 1 for B")
+    slab_a: SlabFacts
+    slab_b: SlabFacts
+    match: MatchFacts
+    n_interfaces: Literal[1, 2] = Field(description="1 with vacuum, 2 without")
+    shift: tuple[float, float] = Field(description="registry: B against A, fractions of the common in-plane cell")
+    gap_A: float = Field(description="lowest atom of B above highest atom of A")
+    origin: Origin
+
+    @model_validator(mode="after")
+    def _sides_are_complete(self) -> InterfaceModel:
+        if set(self.atoms.arrays["side"]) != {0, 1}:
+            raise ValueError("an interface needs atoms on both sides: array `side` must hold 0 and 1")
+        return self
+
+    @property
+    def atoms(self) -> Atoms:
+        """The whole interface."""
+        return from_text(self.xyz)
+
+    @property
+    def side_a(self) -> tuple[int, ...]:
+        """Atom indices of side A."""
+        return self._indices(0)
+
+    @property
+    def side_b(self) -> tuple[int, ...]:
+        """Atom indices of side B."""
+        return self._indices(1)
+
+    @property
+    def area_A2(self) -> float:
+        """Area of one interface in Å²."""
+        return self.match.area_A2
+
+    @property
+    def sha256(self) -> str:
+        """Identity of the geometry."""
+        return digest(self.xyz)
+
+    def _indices(self, side: int) -> tuple[int, ...]:
+        return tuple(int(i) for i in (self.atoms.arrays["side"] == side).nonzero()[0])

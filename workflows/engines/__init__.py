@@ -1,0 +1,1 @@
+"""Engines: one calculator behind one interface, loaded lazily by name."""
