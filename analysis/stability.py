@@ -1,0 +1,69 @@
+"""Surface energies from slabs of several thicknesses: the bulk energy comes from the fit, not from elsewhere.
+
+A bulk energy from another cell carries another k-mesh or strain, and its error grows with thickness; the
+slope of the slabs' own energies does not (Fiorentini and Methfessel, 10.1088/0953-8984/8/36/005).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from pydantic import Field
+
+from interlith.analysis.energies import per_area
+from interlith.structures.errors import RequestError
+from interlith.structures.records import Record
+
+GAMMA_TOLERANCE_J_M2 = 0.02
+
+
+class SurfaceFit(Record):
+    """A straight line through slab energies over thickness."""
+
+    gamma_J_m2: float
+    bulk_eV_per_unit: float = Field(description="slope: energy of one formula unit in the bulk")
+    residual_eV: float = Field(description="largest deviation of a slab from the line")
+    gamma_change_J_m2: float = Field(description="γ minus γ without the thinnest slab")
+    n: int = Field(ge=3, description="number of slabs")
+
+    @property
+    def converged(self) -> bool:
+        """Whether γ stays within 0.02 J/m² when the thinnest slab is left out."""
+        return abs(self.gamma_change_J_m2) <= GAMMA_TOLERANCE_J_M2
+
+
+def fit_surface_energy(units: Sequence[float], energies_eV: Sequence[float], area_A2: float) -> SurfaceFit:
+    """Fit ``E_slab(N) = 2·area·γ + N·e_bulk`` by least squares.
+
+    Parameters
+    ----------
+    units
+        Shape (n,): formula units N of each slab; at least three different ones.
+    energies_eV
+        Shape (n,): total energy of each slab.
+    area_A2
+        Area of one face, the same for every slab.
+
+    Raises
+    ------
+    RequestError
+        For fewer than three different thicknesses.
+    """
+    n_units, energies = np.asarray(units, float), np.asarray(energies_eV, float)
+    if len(set(n_units)) < 3:
+        raise RequestError(
+            f"{len(set(n_units))} different thicknesses cannot show convergence",
+            "surface energy",
+            "give slabs of three or more thicknesses",
+        )
+    slope, intercept = np.polyfit(n_units, energies, 1)
+    thicker = n_units > n_units.min()
+    intercept_thicker = np.polyfit(n_units[thicker], energies[thicker], 1)[1]
+    return SurfaceFit(
+        gamma_J_m2=per_area(intercept, 2 * area_A2),
+        bulk_eV_per_unit=slope,
+        residual_eV=np.abs(energies - slope * n_units - intercept).max(),
+        gamma_change_J_m2=per_area(intercept - intercept_thicker, 2 * area_A2),
+        n=len(n_units),
+    )
