@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field, model_validator
 
-from interlith.structures.records import InterfaceModel, Record
+from interlith.structures.errors import ComputationError
+from interlith.structures.records import InterfaceModel, InterfaceRecipe, Miller, Record, SlabFacts
 
 SpreadKind = Literal["registries", "terminations", "orderings", "placements", "conformers"]
 
@@ -42,6 +44,28 @@ class Provenance(Record):
     wall_s: float
     n_force_calls: int
     converged: bool = Field(description="every calculation behind the result reached its threshold")
+
+    @classmethod
+    def merged(cls, parts: Sequence[Provenance]) -> Provenance:
+        """Return the provenance of a result that rests on all `parts`: calls and times summed.
+
+        Raises
+        ------
+        ComputationError
+            If the parts were not computed by one method: their energies cannot be subtracted.
+        """
+        methods = {part.method.model_dump_json(): part.method for part in parts}
+        if len(methods) != 1:
+            names = ", ".join(sorted(f"{m.engine} ({m.level})" for m in methods.values()))
+            raise ComputationError(f"energies of {len(methods)} methods cannot be combined: {names}", "provenance")
+        return cls(
+            method=parts[0].method,
+            input_sha256=tuple(dict.fromkeys(sha for part in parts for sha in part.input_sha256)),
+            software=parts[0].software,
+            wall_s=sum(part.wall_s for part in parts),
+            n_force_calls=sum(part.n_force_calls for part in parts),
+            converged=all(part.converged for part in parts),
+        )
 
 
 class Relaxation(Record):
@@ -134,6 +158,10 @@ class InterfaceRecord(Record):
     energies_eV: dict[str, float] = Field(description="every total energy behind the quantities")
     caveats: tuple[str, ...]
     provenance: Provenance
+    recipe: InterfaceRecipe | None = Field(default=None, description="what was asked for, before anything was built")
+    settings: dict[str, str | float | int | bool] = Field(
+        default_factory=dict, description="of the run: thresholds, caps, number of registries…"
+    )
 
     @model_validator(mode="after")
     def _names_are_distinct(self) -> InterfaceRecord:
@@ -145,3 +173,43 @@ class InterfaceRecord(Record):
     def quantity(self, name: str) -> Quantity:
         """Return the quantity of that name (`KeyError` if the record has none)."""
         return {q.quantity: q for q in self.quantities}[name]
+
+
+class SurfaceFit(Record):
+    """A straight line through slab energies over thickness (see analysis/stability.py)."""
+
+    gamma_J_m2: float
+    bulk_eV_per_unit: float = Field(description="slope: energy of one formula unit in the bulk")
+    residual_eV: float = Field(description="largest deviation of a slab from the line")
+    gamma_change_J_m2: float = Field(description="γ minus γ without the thinnest slab")
+    n: int = Field(ge=3, description="number of slabs")
+    tolerance_J_m2: float = Field(description="γ counts as converged if it changes by less")
+
+    @property
+    def converged(self) -> bool:
+        """Whether γ stays the same when the thinnest slab is left out."""
+        return abs(self.gamma_change_J_m2) <= self.tolerance_J_m2
+
+
+class Deviation(Record):
+    """A result beside a reference value, with what that value is worth."""
+
+    value: float = Field(description="of the reference, in the unit of the result")
+    percent: float = Field(description="result minus reference, in percent of the reference")
+    tag: Literal["read", "recalled", "derived"]
+    source: str
+
+
+class SurfaceRecord(Record):
+    """The surface energy of one face by slabs of several thicknesses."""
+
+    crystal: str
+    miller: Miller
+    slabs: tuple[SlabFacts, ...] = Field(description="thinnest first")
+    formula_units: tuple[float, ...]
+    energies_eV: tuple[float, ...] = Field(description="of the relaxed slabs")
+    fit: SurfaceFit
+    gamma_own_bulk_J_m2: tuple[float, ...] = Field(description="per slab, against the relaxed bulk cell")
+    deviations: tuple[Deviation, ...]
+    caveats: tuple[str, ...]
+    provenance: Provenance

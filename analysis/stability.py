@@ -9,28 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from pydantic import Field
 
 from interlith.analysis.energies import per_area
+from interlith.analysis.records import SurfaceFit
 from interlith.structures.errors import RequestError
-from interlith.structures.records import Record
 
 GAMMA_TOLERANCE_J_M2 = 0.02
-
-
-class SurfaceFit(Record):
-    """A straight line through slab energies over thickness."""
-
-    gamma_J_m2: float
-    bulk_eV_per_unit: float = Field(description="slope: energy of one formula unit in the bulk")
-    residual_eV: float = Field(description="largest deviation of a slab from the line")
-    gamma_change_J_m2: float = Field(description="γ minus γ without the thinnest slab")
-    n: int = Field(ge=3, description="number of slabs")
-
-    @property
-    def converged(self) -> bool:
-        """Whether γ stays within 0.02 J/m² when the thinnest slab is left out."""
-        return abs(self.gamma_change_J_m2) <= GAMMA_TOLERANCE_J_M2
 
 
 def fit_surface_energy(units: Sequence[float], energies_eV: Sequence[float], area_A2: float) -> SurfaceFit:
@@ -66,4 +50,5 @@ def fit_surface_energy(units: Sequence[float], energies_eV: Sequence[float], are
         residual_eV=np.abs(energies - slope * n_units - intercept).max(),
         gamma_change_J_m2=per_area(intercept - intercept_thicker, 2 * area_A2),
         n=len(n_units),
+        tolerance_J_m2=GAMMA_TOLERANCE_J_M2,
     )
