@@ -1,0 +1,89 @@
+"""Every option of the command line, declared once: it means the same in each verb that takes it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import typer
+
+from interlith.structures.errors import RequestError
+
+Systems = Annotated[
+    list[str] | None, typer.Argument(metavar="SYSTEM…", help="Built-in names or TOML files of the same form.")
+]
+Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="One of them, in full.")]
+SideA = Annotated[str | None, typer.Option("--a", metavar="CRYSTAL", help="Side A, below: a file or a library name.")]
+SideB = Annotated[str | None, typer.Option("--b", metavar="CRYSTAL", help="Side B, above: a file or a library name.")]
+MillerA = Annotated[str | None, typer.Option("--miller-a", metavar="HKL", help="Face of A: 110, 1-10, 1,-1,0 or 0001.")]
+MillerB = Annotated[str | None, typer.Option("--miller-b", metavar="HKL", help="Face of B.")]
+Engine = Annotated[
+    str | None, typer.Option("--engine", help="Name from `interlith engines`, or a dotted path; +d3bj adds dispersion.")
+]
+Preset = Annotated[str, typer.Option("--preset", help="quick, default or paper: how thorough, and with which engine.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be computed; compute nothing.")]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Jobs side by side.  [default: by cores]")]
+Workspace = Annotated[
+    Path | None,
+    typer.Option("--workspace", metavar="DIR", help="Store, states and run folders.  [default: ./interlith-workspace]"),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]
+All = Annotated[bool, typer.Option("--all", help="Every built-in system.")]
+Output = Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the files.")]
+MaxMiller = Annotated[int, typer.Option("--max-miller", min=1, max=4, help="Largest index of a face.")]
+MaxArea = Annotated[float, typer.Option("--max-area", min=1.0, help="Largest common cell, Å².")]
+MaxStrain = Annotated[float, typer.Option("--max-strain", min=0.0, max=0.5, help="Largest strain, a fraction.")]
+FilterSystem = Annotated[str | None, typer.Option("--system", help="Only this system.")]
+FilterQuantity = Annotated[str | None, typer.Option("--quantity", help="Only this quantity.")]
+FilterEngine = Annotated[str | None, typer.Option("--engine", help="Only this engine.")]
+
+
+class Face(NamedTuple):
+    """A face as a person wrote it.
+
+    Attributes
+    ----------
+    miller
+        Three indices (h, k, l).
+    hexagonal
+        Whether it was written with four, which has a meaning for hexagonal cells only.
+    """
+
+    miller: tuple[int, int, int]
+    hexagonal: bool
+
+
+def parse_miller(text: str, where: str) -> Face:
+    """Read Miller indices: ``110``, ``1-10``, ``1,-1,0``, or four for a hexagonal cell (``0001``, ``11-20``).
+
+    Parameters
+    ----------
+    text
+        As it was typed.
+    where
+        The option it was given to.
+
+    Raises
+    ------
+    RequestError
+        If it is no face: not three or four integers, all zero, or a third of four that is not −(h + k).
+
+    Examples
+    --------
+    >>> parse_miller("1-10", "--miller-a").miller
+    (1, -1, 0)
+    >>> parse_miller("11-20", "--miller-a").miller
+    (1, 1, 0)
+    """
+    plain = text.strip().strip("()[]").replace("−", "-")
+    parts = re.split(r"[\s,]+", plain) if re.search(r"[\s,]", plain) else re.findall(r"-?\d|.", plain)
+    mend = "write three integers (110, 1-10, 1,-1,0) or four for a hexagonal cell (0001)"
+    if len(parts) not in (3, 4) or not all(re.fullmatch(r"[+-]?\d+", part) for part in parts):
+        raise RequestError(f"{text!r} is no Miller index", where, mend)
+    h, k, *between, last = (int(part) for part in parts)
+    if between and between[0] != -(h + k):
+        raise RequestError(f"{text!r}: the third of four indices must be {-(h + k)}, minus the first two", where, mend)
+    if h == k == last == 0:
+        raise RequestError(f"{text!r} is no face: all indices are zero", where, mend)
+    return Face((h, k, last), hexagonal=bool(between))

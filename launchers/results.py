@@ -1,0 +1,121 @@
+"""Answers out of the store: records, and one row per quantity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from interlith.analysis.records import InterfaceRecord
+from interlith.structures.errors import RequestError, unknown_name
+
+if TYPE_CHECKING:
+    from interlith.launchers.local.workspace import Workspace
+
+Row = dict[str, Any]
+
+
+class StoredRecord(NamedTuple):
+    """A record with the job that made it.
+
+    Attributes
+    ----------
+    uuid
+        Of the job whose output the record is: its name in the store.
+    completed_at
+        When the job ended, ISO 8601; empty where the store does not say.
+    record
+        The answer.
+    """
+
+    uuid: str
+    completed_at: str
+    record: InterfaceRecord
+
+
+def stored_records(workspace: Workspace) -> list[StoredRecord]:
+    """Return every interface record of a workspace, oldest first."""
+    store = workspace.store
+    store.connect()
+    try:
+        documents = list(store.query({"output.@class": "InterfaceRecord"}, load=True))
+    finally:
+        store.close()
+    return sorted((_stored(document) for document in documents), key=lambda stored: stored.completed_at)
+
+
+def result_rows(
+    stored: Iterable[StoredRecord], *, system: str | None = None, quantity: str | None = None, engine: str | None = None
+) -> list[Row]:
+    """Return one row per quantity, filtered by exact names.
+
+    Raises
+    ------
+    RequestError
+        If a filter names what no stored record has.
+    """
+    rows = [row for each in stored for row in record_rows(each)]
+    for column, wanted in {"system": system, "quantity": quantity, "engine": engine}.items():
+        known = {row[column] for row in rows}
+        if wanted is not None and rows and wanted not in known:
+            raise unknown_name(column, wanted, known, f"--{column}")
+        rows = [row for row in rows if wanted in (None, row[column])]
+    return rows
+
+
+def record_rows(stored: StoredRecord) -> list[Row]:
+    """Return one row per quantity of one record."""
+    record, method = stored.record, stored.record.provenance.method
+    return [
+        {
+            "system": record.system,
+            "quantity": each.quantity,
+            "value": each.value,
+            "unit": each.unit,
+            "engine": method.engine,
+            "level": method.level,
+            "converged": each.converged,
+            "surrogate": method.surrogate,
+            "spread": each.spread.model_dump(exclude={"schema_version"}) if each.spread else None,
+            "definition": each.definition,
+            "caveat": each.caveat,
+            "preset": record.preset,
+            "record": stored.uuid,
+        }
+        for each in record.quantities
+    ]
+
+
+def find_record(stored: Sequence[StoredRecord], name: str) -> StoredRecord:
+    """Return the record whose identifier begins with `name`, or the latest of the system of that name.
+
+    Raises
+    ------
+    RequestError
+        If there is none, or if several identifiers begin so.
+    """
+    of_system = [each for each in stored if each.record.system == name]
+    if of_system:
+        return of_system[-1]
+    begin = [each for each in stored if each.uuid.startswith(name)]
+    if len(begin) > 1:
+        names = ", ".join(each.uuid for each in begin[:4])
+        raise RequestError(f"{name!r} begins {len(begin)} records", "results show", f"write more of one: {names}")
+    if not begin:
+        known = [each.record.system for each in stored] + [each.uuid for each in stored]
+        if not known:
+            raise RequestError(f"no record {name!r}: the store is empty", "results show", "compute one: interlith run")
+        raise unknown_name("record", name, known, "results show")
+    return begin[0]
+
+
+def spread_text(row: Row) -> str:
+    """Return a row's spread in a few words, e.g. ``-0.82 … 0.31 (5 registries)``; a dash where there is none."""
+    spread = row["spread"]
+    return f"{spread['minimum']:.3g} … {spread['maximum']:.3g} ({spread['n']} {spread['kind']})" if spread else "–"
+
+
+def _stored(document: dict[str, Any]) -> StoredRecord:
+    output = {key: value for key, value in document["output"].items() if not key.startswith("@")}
+    return StoredRecord(
+        document["uuid"], str(document.get("completed_at") or ""), InterfaceRecord.model_validate(output)
+    )

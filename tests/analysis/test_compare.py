@@ -1,0 +1,64 @@
+"""Published values stand beside computed ones, labelled, and no computation can read them."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from interlith.analysis.compare import beside, published_claims, published_values
+from interlith.structures.errors import ComputationError
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_published_number_keeps_its_paper():
+    (value,) = published_values("li-lagp")
+    assert (value.quantity, value.value, value.unit) == ("interfacial_formation_energy", -1.14, "J/m²")
+    assert value.source.doi == "10.1039/d4ee02075h"
+    assert value.source.year == 2024
+
+
+def test_every_value_and_claim_names_a_source_with_a_doi():
+    everything = [*published_values(), *published_claims()]
+    assert len(everything) > 10
+    assert all(each.source.doi.startswith("10.") for each in everything)
+    assert {claim.system for claim in published_claims("li-llzto")} == {"li-llzto"}
+
+
+def test_filters_leave_out_the_rest():
+    assert {v.system for v in published_values(quantity="binding_energy")} == {
+        "llzto-pvdfhfp", "llzto-dpvdfhfp", "llzto-pdol",
+    }  # fmt: skip
+    assert published_values("li-lif") == ()
+
+
+def test_a_surrogate_is_called_one(handmade_record):
+    (row,) = beside(handmade_record())
+    assert row.surrogate and row.label.startswith("surrogate (CHGNet, trained on PBE)")
+    assert row.difference == pytest.approx(-0.82 + 1.14)
+    (row,) = beside(handmade_record(surrogate=False))
+    assert not row.surrogate and row.label.startswith("first principles")
+
+
+def test_an_unconverged_value_stays_marked(handmade_record):
+    assert [row.converged for row in beside(handmade_record(converged=False))] == [False]
+
+
+def test_a_system_without_published_values_has_nothing_beside_it(handmade_record):
+    assert beside(handmade_record("al-cu")) == ()
+
+
+def test_one_unit_has_two_spellings_and_another_unit_is_refused(handmade_record):
+    assert beside(handmade_record(unit="J/m^2"))[0].unit == "J/m²"
+    with pytest.raises(ComputationError, match=r"'eV'.*'J/m²' \(li-lagp\)"):
+        beside(handmade_record(unit="eV"))
+
+
+def test_only_the_command_line_reads_published_values():
+    readers = set()
+    for room in ("structures", "analysis", "workflows", "launchers"):
+        for path in (ROOT / room).rglob("*.py"):
+            modules = {n.module for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.ImportFrom)}
+            if "interlith.analysis.compare" in modules or "published.toml" in path.read_text():
+                readers.add(room if path.name != "compare.py" else "compare.py")
+    assert readers <= {"compare.py", "launchers"}
