@@ -1,0 +1,117 @@
+"""Methods by name: how much work goes into an answer, from minutes to a day.
+
+Every preset is honest in the same way: all relaxations run to the stated threshold, several registries are
+relaxed and their spread is kept. They differ in engine, threshold, thickness and number of registries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal
+
+from pydantic import Field
+
+from interlith.structures.errors import unknown_name
+from interlith.structures.records import Record
+from interlith.workflows.engines.contract import EngineChoice, Option
+
+
+class Calculation(Record):
+    """What a system or a person may set of the method; None leaves it to the preset."""
+
+    engine: str | None = None
+    engine_options: dict[str, Option] | None = None
+    dispersion: Literal["none", "d3bj"] | None = None
+    fmax_eV_A: float | None = Field(default=None, gt=0, description="of slabs and interfaces")
+    fmax_bulk_eV_A: float | None = Field(default=None, gt=0, description="of bulk cells, stress included")
+    max_calls: int | None = Field(default=None, ge=1, description="force calls a relaxation may take")
+    registries: int | None = Field(default=None, ge=1, description="how many are relaxed, best rigid ones first")
+    rigid_starts: int | None = Field(default=None, ge=1, description="shifts from which the rigid search starts")
+
+
+class Preset(Record):
+    """A named method."""
+
+    name: str
+    about: str
+    engine: str
+    engine_options: dict[str, Option] = Field(default_factory=dict)
+    dispersion: Literal["none", "d3bj"] = "none"
+    fmax_eV_A: float = Field(gt=0)
+    fmax_bulk_eV_A: float = Field(gt=0)
+    max_calls: int = Field(ge=1)
+    registries: int = Field(ge=1)
+    rigid_starts: int = Field(ge=1)
+    thickness_A: float = Field(gt=0, description="of a side whose recipe names none")
+    floor_A: float = Field(gt=0, description="a thinner side is reported as too thin")
+
+    def adjusted(self, calculation: Calculation) -> Preset:
+        """Return this preset with what `calculation` sets."""
+        return self.model_copy(update=calculation.model_dump(exclude_none=True, exclude={"schema_version"}))
+
+    @property
+    def choice(self) -> EngineChoice:
+        """The engine, as a job carries it."""
+        return EngineChoice(name=self.engine, options=self.engine_options, dispersion=self.dispersion)
+
+    def settings(self) -> dict[str, str | float | int | bool]:
+        """Return what goes into the record of a run."""
+        return self.model_dump(include={"fmax_eV_A", "fmax_bulk_eV_A", "max_calls", "registries", "rigid_starts"})
+
+
+_ALL = (
+    Preset(
+        name="quick",
+        about="minutes on two cores: the most accurate engine that keeps six of them, four registries",
+        engine="sevennet-0",
+        fmax_eV_A=0.10,
+        fmax_bulk_eV_A=0.03,
+        max_calls=400,
+        registries=4,
+        rigid_starts=8,
+        thickness_A=8.0,
+        floor_A=8.0,
+    ),
+    Preset(
+        name="default",
+        # Of the engines whose weights come with their package, the one nearest to PBE on surfaces
+        # (within 16 % on oxides, fluorides, Cu and Al, where sevennet-0 is within 24 % and chgnet 51 %).
+        about="an hour or so: the best surrogate on surfaces, six registries",
+        engine="sevennet-l3i5",
+        fmax_eV_A=0.05,
+        fmax_bulk_eV_A=0.02,
+        max_calls=800,
+        registries=6,
+        rigid_starts=16,
+        thickness_A=12.0,
+        floor_A=10.0,
+    ),
+    Preset(
+        name="paper",
+        about="a night: thick slabs, tight forces, ten registries",
+        engine="sevennet-l3i5",
+        fmax_eV_A=0.02,
+        fmax_bulk_eV_A=0.01,
+        max_calls=2000,
+        registries=10,
+        rigid_starts=36,
+        thickness_A=16.0,
+        floor_A=12.0,
+    ),
+)
+
+PRESETS: Mapping[str, Preset] = MappingProxyType({preset.name: preset for preset in _ALL})
+
+
+def preset(name: str) -> Preset:
+    """Return the preset of that name.
+
+    Raises
+    ------
+    RequestError
+        For an unknown name, with the nearest ones suggested.
+    """
+    if name not in PRESETS:
+        raise unknown_name("preset", name, PRESETS)
+    return PRESETS[name]
