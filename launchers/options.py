@@ -11,7 +11,11 @@ import typer
 from interlith.structures.errors import RequestError
 
 Systems = Annotated[
-    list[str] | None, typer.Argument(metavar="SYSTEM…", help="Built-in names or TOML files of the same form.")
+    list[str] | None,
+    typer.Argument(
+        metavar="SYSTEM… [TABLE.KEY=VALUE…]",
+        help="Built-in names or TOML files of the same form; settings as in such a file, e.g. side_a.thickness_A=12.",
+    ),
 ]
 Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="One of them, in full.")]
 SideA = Annotated[str | None, typer.Option("--a", metavar="CRYSTAL", help="Side A, below: a file or a library name.")]
@@ -54,7 +58,7 @@ class Face(NamedTuple):
     hexagonal: bool
 
 
-def parse_miller(text: str, where: str) -> Face:
+def parse_face(text: str, where: str) -> Face:
     """Read Miller indices: ``110``, ``1-10``, ``1,-1,0``, or four for a hexagonal cell (``0001``, ``11-20``).
 
     Parameters
@@ -71,19 +75,18 @@ def parse_miller(text: str, where: str) -> Face:
 
     Examples
     --------
-    >>> parse_miller("1-10", "--miller-a").miller
+    >>> parse_face("1-10", "--miller-a").miller
     (1, -1, 0)
-    >>> parse_miller("11-20", "--miller-a").miller
+    >>> parse_face("11-20", "--miller-a").miller
     (1, 1, 0)
     """
+    from interlith.workflows.spec import miller_from
+
     plain = text.strip().strip("()[]").replace("−", "-")
-    parts = re.split(r"[\s,]+", plain) if re.search(r"[\s,]", plain) else re.findall(r"-?\d|.", plain)
-    mend = "write three integers (110, 1-10, 1,-1,0) or four for a hexagonal cell (0001)"
-    if len(parts) not in (3, 4) or not all(re.fullmatch(r"[+-]?\d+", part) for part in parts):
-        raise RequestError(f"{text!r} is no Miller index", where, mend)
-    h, k, *between, last = (int(part) for part in parts)
-    if between and between[0] != -(h + k):
-        raise RequestError(f"{text!r}: the third of four indices must be {-(h + k)}, minus the first two", where, mend)
-    if h == k == last == 0:
-        raise RequestError(f"{text!r} is no face: all indices are zero", where, mend)
-    return Face((h, k, last), hexagonal=bool(between))
+    four = re.fullmatch(r"([+-]?\d+)[\s,]+" * 3 + r"([+-]?\d+)", plain) or re.fullmatch(r"(-?\d)" * 4, plain)
+    if not four:
+        return Face(miller_from(plain, where), hexagonal=False)
+    h, k, third, last = (int(index) for index in four.groups())
+    if third != -(h + k):
+        raise RequestError(f"{text!r}: the third of four indices must be {-(h + k)}, minus the first two", where)
+    return Face(miller_from((h, k, last), where), hexagonal=True)

@@ -1,0 +1,132 @@
+"""From the words of a command line to specifications: which systems, which method, under which key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from interlith.launchers.options import Face, parse_face
+from interlith.structures.errors import RequestError
+from interlith.structures.geometry import digest
+from interlith.workflows.engines.contract import EngineChoice
+from interlith.workflows.presets import Preset, preset
+from interlith.workflows.spec import SystemSpec, from_sides, load_system, settings_from
+
+VERSIONS_IN_KEY = ("interlith", "ase", "atomate2", "jobflow", "pymatgen", "chgnet", "sevenn", "torch", "dftd3")
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Two sides as typed: crystals and faces, each of which may be missing."""
+
+    a: str | None
+    b: str | None
+    miller_a: str | None
+    miller_b: str | None
+
+    def complete(self) -> bool:
+        """Return whether all four were given; False if none was.
+
+        Raises
+        ------
+        RequestError
+            If some were given and some were not.
+        """
+        given = {"--a": self.a, "--b": self.b, "--miller-a": self.miller_a, "--miller-b": self.miller_b}
+        missing = [name for name, value in given.items() if value is None]
+        if missing and len(missing) < len(given):
+            raise RequestError(f"{' and '.join(missing)} not given", "command line", "two sides need all four")
+        return not missing
+
+
+def requested_specs(words: Sequence[str], sides: Sides, everything: Sequence[str] = ()) -> list[SystemSpec]:
+    """Return the systems that a command line asks for, settings applied.
+
+    Parameters
+    ----------
+    words
+        Names of systems, paths of TOML files, and settings ``table.key=value``.
+    sides
+        A pair on the command line, which counts as one more system.
+    everything
+        Further names (``--all``).
+
+    Raises
+    ------
+    RequestError
+        If nothing is asked for, or if a name, file, face or setting is wrong.
+    """
+    names = [*(word for word in words if "=" not in word), *everything]
+    specs = [load_system(name) for name in dict.fromkeys(names)]
+    if sides.complete():
+        specs.append(spec_of_sides(sides))
+    if not specs:
+        raise RequestError("no system given", "command line", "name one: see `interlith systems`, or give --a and --b")
+    settings = settings_from(word for word in words if "=" in word)
+    return [spec.changed(settings) for spec in specs] if settings else specs
+
+
+def spec_of_sides(sides: Sides) -> SystemSpec:
+    """Return the system of two complete sides."""
+    a, b = str(sides.a), str(sides.b)
+    face_a, face_b = parse_face(str(sides.miller_a), "--miller-a"), parse_face(str(sides.miller_b), "--miller-b")
+    for crystal, face, where in ((a, face_a, "--miller-a"), (b, face_b, "--miller-b")):
+        _check_hexagonal(crystal, face, where)
+    return from_sides(a, b, face_a.miller, face_b.miller)
+
+
+def requested_preset(name: str, spec: SystemSpec) -> Preset:
+    """Return the preset with what the system and the person set of it."""
+    return preset(name).adjusted(spec.resolved(name).calculation)
+
+
+def requested_engine(text: str | None, chosen: Preset) -> EngineChoice:
+    """Return the engine: what was typed (``NAME`` or ``NAME+d3bj``), else the preset's.
+
+    Raises
+    ------
+    RequestError
+        If something other than d3bj is added.
+    """
+    if text is None:
+        return chosen.choice
+    name, plus, dispersion = text.partition("+")
+    if plus and dispersion != "d3bj":
+        raise RequestError(f"dispersion {dispersion!r} is not known", f"--engine {text}", f"write {name}+d3bj")
+    return EngineChoice(name=name, dispersion="d3bj" if plus else "none")
+
+
+def run_key(spec: SystemSpec, chosen: Preset, engine: EngineChoice) -> str:
+    """Return the identity of a run: the same command on the same inputs, with the same software, goes on with it."""
+    crystals = [spec.recipe.side_a.crystal, spec.recipe.side_b.crystal]
+    whole: dict[str, Any] = {
+        "spec": spec.model_dump(mode="json"),
+        "preset": chosen.model_dump(mode="json"),
+        "engine": engine.model_dump(mode="json"),
+        "files": [digest(Path(crystal).read_text()) for crystal in crystals if Path(crystal).is_file()],
+        "versions": {name: _version(name) for name in VERSIONS_IN_KEY},
+    }
+    return f"{spec.name}-{digest(json.dumps(whole, sort_keys=True))[:16]}"
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _check_hexagonal(crystal: str, face: Face, where: str) -> None:
+    from interlith.structures.crystals import load_crystal
+
+    if not face.hexagonal:
+        return
+    lattice = load_crystal(crystal)[0].lattice
+    if not lattice.is_hexagonal():
+        angles = reduce(lambda text, angle: f"{text} {angle:.1f}", lattice.angles, "")
+        raise RequestError(f"four indices for {crystal}, whose angles are{angles}°", where, "write three")

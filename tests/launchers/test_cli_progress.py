@@ -1,0 +1,95 @@
+"""Progress is told on standard error, once every few seconds a job, and in full when a job ends."""
+
+import re
+from dataclasses import dataclass, field
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from interlith.launchers.progress import Progress
+
+
+@dataclass(frozen=True)
+class Happened:
+    """What the launcher's events hold."""
+
+    kind: str
+    name: str = "relax slab"
+    uuid: str = "u1"
+    payload: dict = field(default_factory=dict)
+    done: int = 0
+    total: int = 3
+
+
+def force_call(call, energy, fmax, stage="relax", uuid="u1") -> Happened:
+    return Happened(
+        "progress", uuid=uuid, payload={"stage": stage, "call": call, "energy_eV": energy, "fmax_eV_A": fmax}
+    )
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def lines(capsys) -> list[str]:
+    told = capsys.readouterr()
+    assert told.out == ""
+    return told.err.splitlines()
+
+
+def test_energy_and_force_are_told_as_they_fall(clock, capsys):
+    with Progress(live=False, clock=clock) as follow:
+        follow(force_call(1, -10.0, 2.5))
+        clock.now = 6.0
+        follow(force_call(9, -11.5, 0.7))
+    first, second = lines(capsys)
+    assert first == "0:00 [0/3] relax slab · relax · 1 force calls · E -10.0000 eV · largest force 2.500 eV/Å"
+    assert second.startswith("0:06 ") and "9 force calls · E -11.5000 eV · largest force 0.700 eV/Å" in second
+
+
+def test_one_line_per_job_in_five_seconds(clock, capsys):
+    follow = Progress(live=False, clock=clock, every_s=5.0)
+    for step in range(100):
+        clock.now = step * 0.1
+        follow(force_call(step, -1.0, 1.0))
+        follow(force_call(step, -1.0, 1.0, uuid="u2"))
+    assert len(lines(capsys)) == 4
+
+
+def test_the_end_of_a_job_is_always_told_and_why_it_failed(clock, capsys):
+    follow = Progress(live=False, clock=clock)
+    follow(force_call(1, -1.0, 1.0))
+    follow(Happened("completed", done=1))
+    follow(Happened("failed", uuid="u2", name="relax B", done=1, payload={"error": "no\n  luck"}))
+    _, completed, failed = lines(capsys)
+    assert re.search(r"\[1/3\] relax slab · completed · 1 force calls", completed)
+    assert failed.endswith("relax B · failed: no luck")
+
+
+def test_force_calls_add_up_over_stages_and_jobs(clock):
+    follow = Progress(live=False, clock=clock)
+    for event in (force_call(7, 0, 1), force_call(5, 0, 1, stage="again"), force_call(3, 0, 1, uuid="u2")):
+        follow(event)
+    assert follow.force_calls == 15
+
+
+def test_a_terminal_gets_a_table_of_what_runs(clock):
+    follow = Progress(live=False, clock=clock)
+    follow(Happened("started"))
+    follow(force_call(4, -3.25, 0.125))
+    follow(Happened("started", uuid="u2", name="relax B"))
+    console = Console(width=120, record=True, file=StringIO())
+    console.print(follow.table())
+    text = console.export_text()
+    assert "0 of 3 jobs · 4 force calls" in text
+    assert re.search(r"relax slab +relax +4 +-3\.2500 +0\.125", text)
+    assert "relax B" in text
