@@ -1,0 +1,287 @@
+"""Slabs: whole repeats of a crystal between two cuts, with vacuum; polar cuts only reconstructed, units never cut.
+
+The slab's a is along +x, b in the xy-plane, c along +z (right-handed), the slab in the middle of its vacuum. It holds
+N equal layers, so its composition is the bulk's and its bottom face is the complement of its top face. One layer is
+the distance of lattice planes, or a fraction of it where a screw or glide repeats the crystal (hcp (0001): half).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import combinations
+
+import numpy as np
+import spglib
+from ase import Atoms
+from ase.build import make_supercell
+from numpy.typing import NDArray
+from pymatgen.core import Structure
+
+from interlith.structures.bonds import OXIDATION, bond_counts, bonds, pair_name
+from interlith.structures.errors import RequestError
+from interlith.structures.faces import SYMPREC, Face, crystal_face, laid, reduced_pair
+from interlith.structures.records import CrystalFacts, Miller, Origin, SideRecipe, SlabFacts
+from interlith.structures.terminations import Termination, face_terminations
+
+Floats = NDArray[np.float64]
+
+LARGEST_RECONSTRUCTION = 4
+"""Surface cells tried for a reconstruction."""
+COMPENSATED_E_A2 = 0.005
+"""Surface charge that a reconstruction may leave, e/Å²."""
+_SOURCE = "source_atom"
+
+
+def surface_vectors(bulk: Structure, miller: Miller) -> Floats:
+    """Return the reduced primitive vectors of a face's plane, rows of shape (2, 2), Å, the first along +x."""
+    return np.array(crystal_face(bulk, miller).atoms.cell.array[:2, :2])
+
+
+def oriented_bulk(bulk: Structure, miller: Miller) -> Atoms:
+    """Return the crystal's primitive cell with the a, b and frame of its slabs, periodic along an inclined c.
+
+    Straining it in the plane and relaxing c gives the strained bulk that a strained slab is compared with.
+    """
+    return crystal_face(bulk, miller).atoms.copy()
+
+
+def cut_slab(bulk: Structure, facts: CrystalFacts, recipe: SideRecipe, *, vacuum_A: float) -> tuple[Atoms, SlabFacts]:
+    """Cut a slab.
+
+    Parameters
+    ----------
+    bulk
+        An ordered crystal; its species may carry oxidation states.
+    facts
+        Of the crystal, for names and origin.
+    recipe
+        Face, termination (None: the best of :func:`structures.terminations.terminations`), thickness (at least
+        ``thickness_A`` from the lowest to the highest atom, or ``layers``), and whether a polar cut may be
+        reconstructed.
+    vacuum_A
+        Height of the cell minus thickness of the slab, Å.
+
+    Returns
+    -------
+    tuple
+        The slab in its primitive surface cell (a reconstruction may need a multiple of it), array ``oxidation`` where
+        charges are known; and its facts.
+
+    Raises
+    ------
+    RequestError
+        Indices that name no plane, an unknown termination, a polar cut without ``reconstruct`` or one that no
+        reconstruction mends, a negative vacuum.
+    """
+    if not vacuum_A >= 0:
+        raise RequestError(f"vacuum of {vacuum_A} Å", "vacuum_A", "give zero or more")
+    face = crystal_face(bulk, recipe.miller)
+    known = face_terminations(face)
+    cut = _chosen(known, recipe)
+    slab = _stacked(face, cut, _layer_count(face, cut, recipe))
+    steps = [_told(face, cut, known, recipe)]
+    if cut.polar:
+        slab, step = _reconstructed(slab, face, cut)
+        steps.append(step)
+    steps += _caveats(cut)
+    origin = facts.origin
+    for step in steps:
+        origin = origin.then(step)
+    return _finished(slab, vacuum_A), _facts(slab, face, cut, (facts.name, vacuum_A, origin))
+
+
+def _chosen(known: list[Termination], recipe: SideRecipe) -> Termination:
+    """Return the termination asked for, or the best one; refuse a polar one that may not be reconstructed."""
+    place = f"{recipe.crystal} ({' '.join(map(str, recipe.miller))})"
+    index = recipe.termination or 0
+    if not 0 <= index < len(known):
+        raise RequestError(f"no termination {index}", place, f"there are {len(known)}: 0 to {len(known) - 1}")
+    cut = known[index]
+    if cut.polar and not recipe.reconstruct:
+        which = f"termination {index}" if recipe.termination is not None else "the best of all terminations"
+        what = f"{which} is polar (Tasker type 3, {cut.surface_charge_e_A2:+.3f} e/Å²)"
+        better = [t.index for t in known if not t.polar and not t.units_cut]
+        instead = f"take termination {better[0]}" if better else "take another face"
+        raise RequestError(what, place, f"{instead}, or allow a reconstruction (reconstruct = true)")
+    return cut
+
+
+def _layer_count(face: Face, cut: Termination, recipe: SideRecipe) -> int:
+    """Return the number of layers asked for, or the least that is thick enough; whole repeats where ions move."""
+    step = face.parts if cut.polar else 1
+    if recipe.layers is not None:
+        return -(-recipe.layers // step) * step
+    count = step * max(1, int(recipe.thickness_A * face.parts / face.spacing_A / step) - 1)
+    while np.ptp(_stacked(face, cut, count).positions[:, 2]) < recipe.thickness_A - 1e-6:
+        count += step
+    return count
+
+
+def _stacked(face: Face, cut: Termination, count: int) -> Atoms:
+    """Return `count` layers above a cut, lowest atom at z = 0, in a cell as high as the layers."""
+    rises = np.array(cut.rises)
+    inside = rises % 1.0
+    lifts = np.arange(-(-count // face.parts))
+    members, images = np.nonzero(inside[:, None] + lifts[None, :] < count / face.parts)
+    slab = face.atoms[members]
+    slab.positions += (lifts[images] - np.floor(rises)[members])[:, None] * face.atoms.cell.array[2]
+    slab.set_array(_SOURCE, members)
+    slab.positions[:, 2] -= slab.positions[:, 2].min()
+    slab.set_cell([*face.atoms.cell.array[:2], [0, 0, count * face.spacing_A / face.parts]])
+    slab.pbc = (True, True, False)
+    slab = slab[np.lexsort((slab.positions[:, 0], slab.numbers, np.round(slab.positions[:, 2], 3)))]
+    return _wrapped(slab)
+
+
+def _wrapped(slab: Atoms) -> Atoms:
+    """Return the slab with every atom inside the surface cell; heights stay."""
+    places = slab.get_scaled_positions(wrap=False)
+    places[:, :2] -= np.floor(places[:, :2] + 1e-9)
+    slab.set_scaled_positions(places)
+    return slab
+
+
+def _reconstructed(slab: Atoms, face: Face, cut: Termination) -> tuple[Atoms, str]:
+    """Move ions of an outermost plane to the other face until the slab has no dipole; stoichiometry stays.
+
+    A repeat with dipole μ (e Å) is balanced by charge μ / d taken through the slab (d the repeat): half of an
+    outermost plane for planes at equal distances (Tasker, 10.1088/0022-3719/12/22/036).
+    """
+    wanted = (cut.dipole_eA or 0.0) / face.spacing_A
+    for top in (True, False):
+        ions = _outermost(slab, wanted if top else -wanted, top=top)
+        charge = abs(float(slab.arrays[OXIDATION][ions[0]])) if ions else np.inf
+        for cells in range(1, LARGEST_RECONSTRUCTION + 1):
+            moved = round(abs(wanted) * cells / charge)
+            left = abs(abs(wanted) * cells - moved * charge) / (cells * face.area_A2)
+            if 0 < moved <= cells * len(ions) and left < COMPENSATED_E_A2:
+                symbol = slab.symbols[ions[0]]
+                where = "top face to the bottom face" if top else "bottom face to the top face"
+                told = f"{moved} of {cells * len(ions)} {symbol} per {cells} surface cells from the {where}"
+                return _moved(slab, face, ions, cells, (moved, top)), f"reconstructed: moved {told}"
+    what = f"no reconstruction of up to {LARGEST_RECONSTRUCTION} surface cells balances {wanted:+.3f} e per cell"
+    raise RequestError(what, f"termination {cut.index} of {cut.miller}", "take another termination or face")
+
+
+def _outermost(slab: Atoms, wanted: float, *, top: bool) -> list[int]:
+    """Return the ions of the wanted sign that are of one element and nearest to a face (within 0.1 Å)."""
+    heights = slab.positions[:, 2] if top else -slab.positions[:, 2]
+    right = np.flatnonzero(slab.arrays[OXIDATION] * wanted > 0)
+    if right.size == 0:
+        return []
+    first = right[np.argmax(heights[right])]
+    alike = (slab.numbers[right] == slab.numbers[first]) & (heights[first] - heights[right] < 0.1)
+    return [int(k) for k in right[alike]]
+
+
+def _moved(slab: Atoms, face: Face, ions: list[int], cells: int, move: tuple[int, bool]) -> Atoms:
+    """Return a multiple of the slab in which some of the ions, as far apart as they can be, changed faces."""
+    moved, top = move
+    marked = slab.copy()
+    marked.set_array("may_move", np.isin(np.arange(len(slab)), ions))
+    wide = make_supercell(marked, _widest(face, cells))
+    candidates = np.flatnonzero(wide.arrays.pop("may_move"))
+    apart = wide.get_all_distances(mic=True)
+    chosen = max(combinations(candidates.tolist(), moved), key=lambda some: _closest(apart, some))
+    through = round(slab.cell[2, 2] / face.spacing_A) * face.atoms.cell.array[2]
+    wide.positions[list(chosen)] += -through if top else through
+    wide.positions[:, 2] -= wide.positions[:, 2].min()
+    return _wrapped(laid(wide))
+
+
+def _closest(apart: Floats, some: tuple[int, ...]) -> float:
+    """Return the shortest distance among some atoms; zero for one alone."""
+    return min((float(apart[i, j]) for i, j in combinations(some, 2)), default=0.0)
+
+
+def _widest(face: Face, cells: int) -> NDArray[np.int64]:
+    """Return the multiple of the surface cell (3x3 integers) whose longest reduced vector is shortest."""
+    flat = face.atoms.cell.array[:2]
+    found = []
+    for p in (p for p in range(1, cells + 1) if cells % p == 0):
+        for shear in range(p):
+            rows = np.array([[p, 0], [shear, cells // p]])
+            reduced = reduced_pair(rows @ flat) @ rows
+            found.append((round(float(np.linalg.norm(reduced @ flat, axis=1).max()), 4), reduced.tolist()))
+    whole = np.eye(3, dtype=int)
+    whole[:2, :2] = min(found)[1]
+    return whole
+
+
+def _told(face: Face, cut: Termination, known: list[Termination], recipe: SideRecipe) -> str:
+    """Return the cut in words."""
+    name = " ".join(str(x) for x in face.miller)
+    given = " ".join(str(x) for x in recipe.miller)
+    reduced = f", reduced from ({given})" if given != name else ""
+    return f"cut ({name}){reduced}, termination {cut.index} of {len(known)}: {cut.label}"
+
+
+def _caveats(cut: Termination) -> list[str]:
+    """Return what a person should know of a cut that was not refused."""
+    told = []
+    if cut.units_cut:
+        told.append(f"asked for: the cut goes through {cut.units_cut} covalent units per surface cell")
+    if not cut.polar and abs(cut.surface_charge_e_A2) > COMPENSATED_E_A2 / 10:
+        told.append(f"kept a dipole worth {cut.surface_charge_e_A2:+.4f} e/Å² of surface charge, below the polar limit")
+    return told
+
+
+def _finished(slab: Atoms, vacuum_A: float) -> Atoms:
+    """Return the slab in the middle of its vacuum, periodic, without working arrays."""
+    atoms = slab.copy()
+    del atoms.arrays[_SOURCE]
+    height = float(np.ptp(atoms.positions[:, 2])) + vacuum_A
+    atoms.set_cell([*atoms.cell.array[:2], [0.0, 0.0, height]])
+    atoms.positions[:, 2] += vacuum_A / 2 - atoms.positions[:, 2].min()
+    atoms.pbc = True
+    return atoms
+
+
+def _facts(slab: Atoms, face: Face, cut: Termination, told: tuple[str, float, Origin]) -> SlabFacts:
+    """Return the record of a slab, measured on the slab."""
+    name, vacuum_A, origin = told
+    charges = None if face.charges is None else slab.arrays[OXIDATION]
+    area = float(slab.cell[0, 0] * slab.cell[1, 1])
+    return SlabFacts(
+        crystal=name,
+        miller=face.miller,
+        termination=cut.index,
+        termination_label=cut.label,
+        formula=slab.get_chemical_formula("metal"),
+        n_atoms=len(slab),
+        thickness_A=float(np.ptp(slab.positions[:, 2])),
+        n_layers=round(slab.cell[2, 2] / face.spacing_A * face.parts),
+        vacuum_A=vacuum_A,
+        area_A2=area,
+        tasker=cut.tasker,
+        dipole_eA=None if charges is None else round(float(charges @ slab.positions[:, 2]), 9) + 0.0,
+        symmetric=_symmetric(slab),
+        stoichiometric=_ratios(slab) == _ratios(face.atoms),
+        broken_bonds=_broken(slab, face),
+        origin=origin,
+    )
+
+
+def _symmetric(slab: Atoms) -> bool:
+    """Return whether an operation of the slab turns its faces into each other."""
+    alone = slab.copy()
+    alone.set_cell([*slab.cell.array[:2], [0.0, 0.0, np.ptp(slab.positions[:, 2]) + 10.0]])
+    cell = (alone.cell.array, alone.get_scaled_positions(wrap=False), alone.numbers)
+    found = spglib.get_symmetry_dataset(cell, symprec=SYMPREC)
+    return found is not None and bool((found.rotations[:, 2, 2] == -1).any())
+
+
+def _ratios(atoms: Atoms) -> str:
+    """Return the reduced formula."""
+    return str(atoms.symbols.formula.reduce()[0].format("hill"))
+
+
+def _broken(slab: Atoms, face: Face) -> dict[str, int]:
+    """Count bonds that lost one end, by pair of elements: those of the bulk's atoms less those of the slab's."""
+    symbols = face.atoms.get_chemical_symbols()
+    copies = np.bincount(slab.arrays[_SOURCE], minlength=len(face.atoms))
+    ends: Counter[str] = Counter()
+    for i, j in zip(face.bonds.i, face.bonds.j, strict=True):
+        ends[pair_name(symbols[i], symbols[j])] += int(copies[i] + copies[j])
+    ends.subtract({pair: 2 * n for pair, n in bond_counts(slab, bonds(slab)).items()})
+    return {pair: n for pair, n in sorted(ends.items()) if n}
