@@ -6,6 +6,8 @@ is not touched; an element the engine does not know is refused before anything r
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from ase import Atoms
@@ -13,6 +15,7 @@ from ase.calculators.calculator import BaseCalculator
 from pydantic import BaseModel, ConfigDict, Field
 
 from interlith.analysis.records import Method
+from interlith.structures.errors import RequestError
 
 Capability = Literal["energy", "forces", "stress", "density", "orbitals", "charges"]
 Option = str | float | int | bool
@@ -43,3 +46,108 @@ class Engine(Protocol):
 
     def check(self, atoms: Atoms) -> None:
         """Raise `RequestError` if it cannot treat these atoms, naming the elements."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the catalogue: what is known of an engine before anything is loaded.
+
+    Parameters
+    ----------
+    name
+        What a person types.
+    loader
+        Dotted path of the family's function ``(entry, options) -> Engine``.
+    family
+        The kind of engine, in a word or two.
+    model
+        Name of the weights or parameters.
+    capabilities
+        What it can compute.
+    elements
+        Chemical symbols it knows; None where only the calculator itself can tell.
+    functional
+        Functional computed, or that a surrogate was trained on; None where there is none or nobody said.
+    surrogate
+        False for first-principles codes only.
+    packages
+        Distributions it needs; the first one's version is the engine's.
+    extra
+        Extra of interlith that installs them; None where interlith itself does.
+    options
+        Names a person may set; None where the calculator decides.
+    d3_parameters
+        Functional whose D3 damping parameters fit; None where unknown.
+    includes_dispersion
+        Whether the engine already describes dispersion.
+    ships_weights
+        Whether the packages bring the weights, so that it works offline.
+    description
+        One line.
+    known_error
+        How far it was found from its reference, in words.
+    """
+
+    name: str
+    loader: str
+    family: str
+    model: str
+    capabilities: frozenset[Capability]
+    elements: frozenset[str] | None
+    functional: str | None
+    surrogate: bool
+    packages: tuple[str, ...]
+    extra: str | None
+    options: frozenset[str] | None
+    d3_parameters: str | None
+    includes_dispersion: bool
+    ships_weights: bool
+    description: str
+    known_error: str
+
+
+class Loader(Protocol):
+    """A family's function that makes an engine of an entry."""
+
+    def __call__(self, entry: Entry, options: Mapping[str, Option]) -> LoadedEngine:
+        """Return the loaded engine."""
+
+
+@dataclass(frozen=True)
+class LoadedEngine:
+    """An engine in memory: the entry it came from, its calculator, and how its numbers are made."""
+
+    entry: Entry
+    ase_calculator: BaseCalculator
+    made_by: Method
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What it can compute."""
+        return self.entry.capabilities
+
+    def calculator(self) -> BaseCalculator:
+        """Return the ASE calculator (the same, warm object at each call)."""
+        return self.ase_calculator
+
+    def method(self) -> Method:
+        """Say how its numbers are made."""
+        return self.made_by
+
+    def check(self, atoms: Atoms) -> None:
+        """Refuse atoms of elements that the engine does not know.
+
+        Raises
+        ------
+        RequestError
+            Naming every such element.
+        """
+        known = self.entry.elements
+        unknown = sorted(set(atoms.get_chemical_symbols()) - known) if known is not None else []
+        if unknown:
+            few = f"it knows {', '.join(sorted(known))}" if known and len(known) <= 12 else "see `interlith engines`"
+            raise RequestError(
+                f"engine {self.entry.name!r} does not know {', '.join(unknown)}",
+                atoms.get_chemical_formula(),
+                f"choose an engine that does ({few})",
+            )

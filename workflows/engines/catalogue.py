@@ -1,0 +1,262 @@
+"""The engines by name: what each can do before anything is loaded, and one warm engine per choice.
+
+Another package adds engines by entry points of group ``interlith.engines``, each naming an
+:class:`~interlith.workflows.engines.contract.Entry`. Importing this module imports no numerical library.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from typing import Any, cast
+
+from ase.data import chemical_symbols
+
+from interlith.structures.errors import RequestError, unknown_name
+from interlith.workflows.engines.classical import EXAMPLE, entry_of_path
+from interlith.workflows.engines.contract import Capability, Engine, EngineChoice, Entry, Loader
+from interlith.workflows.engines.dispersion import add_d3bj, refuse_dispersion, with_d3bj
+
+GROUP = "interlith.engines"
+MECHANICS: frozenset[Capability] = frozenset({"energy", "forces", "stress"})
+EMT_METALS = frozenset({"Al", "Ni", "Cu", "Pd", "Ag", "Pt", "Au"})
+# The 89 elements of the Materials Project trajectories.
+MPTRJ_ELEMENTS = frozenset(chemical_symbols[1:95]) - {"Po", "At", "Rn", "Fr", "Ra"}
+
+
+def _learned(name: str, model: str, package: str, description: str, known_error: str) -> Entry:
+    """Return the row of a potential trained on the Materials Project trajectories."""
+    extra = {"sevenn": "sevennet"}.get(package, package)
+    return Entry(
+        name=name,
+        loader=f"interlith.workflows.engines.learned.load_{extra}",
+        family="learned",
+        model=model,
+        capabilities=MECHANICS,
+        elements=MPTRJ_ELEMENTS,
+        functional="PBE/PBE+U (MPtrj)",
+        surrogate=True,
+        packages=(package, "torch"),
+        extra=extra,
+        options=frozenset({"device"}),
+        d3_parameters="pbe",
+        includes_dispersion=False,
+        ships_weights=True,
+        description=description,
+        known_error=known_error,
+    )
+
+
+_EMT = Entry(
+    name="emt",
+    loader="interlith.workflows.engines.classical.load_path",
+    family="classical",
+    model="ase.calculators.emt.EMT",
+    capabilities=MECHANICS,
+    # ASE's parameters for H, C, N and O are, in its own words, not for any serious use.
+    elements=EMT_METALS,
+    functional=None,
+    surrogate=True,
+    packages=("ase",),
+    extra=None,
+    options=frozenset(),
+    d3_parameters=None,
+    includes_dispersion=False,
+    ships_weights=True,
+    description="effective medium theory for seven fcc metals: immediate, for trying things out",
+    known_error="fitted to bulk metals; for demonstrations, not for results",
+)
+
+# MACE and GFN1-, GFN2-xTB take their place here with the issues that bring their families.
+BUILT_IN: Mapping[str, Entry] = {
+    entry.name: entry
+    for entry in (
+        _EMT,
+        _learned(
+            "chgnet",
+            "CHGNet 0.3.0",
+            "chgnet",
+            "graph network of 0.4 million parameters, 89 elements: the fastest learned engine",
+            "surface energies of Li, LiF, Li2O, Cu, Al 29 to 51 % below PBE; with D3(BJ) binds P-DOL 0.8 to 1.8 eV, "
+            "PVDF-HFP 2.2 eV too strongly",
+        ),
+        _learned(
+            "sevennet-0",
+            "SevenNet-0 (11Jul2024)",
+            "sevenn",
+            "equivariant network, 89 elements: two to three times CHGNet's cost",
+            "surface energies 3 to 46 % below PBE, worst for Li; with D3(BJ) binds P-DOL 0.2 eV, "
+            "PVDF-HFP 1.5 eV too strongly",
+        ),
+        _learned(
+            "sevennet-l3i5",
+            "SevenNet-l3i5",
+            "sevenn",
+            "equivariant network up to l = 3, 89 elements: the most accurate here, about three times SevenNet-0's cost",
+            "surface energies within 16 % of PBE for LiF, Li2O, Cu, Al, 29 to 39 % low for Li; "
+            "with D3(BJ) binds P-DOL within 0.14 eV, PVDF-HFP 1.2 eV too strongly",
+        ),
+    )
+}
+
+
+class _Catalogue(Mapping[str, Entry]):
+    """The built-in engines and those that other packages add, looked up when asked for."""
+
+    def __getitem__(self, name: str) -> Entry:
+        return BUILT_IN[name] if name in BUILT_IN else _entry_of_plugin(_plugins()[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((*BUILT_IN, *_plugins()))
+
+    def __len__(self) -> int:
+        return len(BUILT_IN) + len(_plugins())
+
+
+ENTRIES: Mapping[str, Entry] = _Catalogue()
+
+
+def find(choice: EngineChoice) -> Entry:
+    """Return the catalogue's row for a choice, without its dispersion.
+
+    Raises
+    ------
+    RequestError
+        If there is no engine of that name (the nearest are suggested), or it has not such options.
+    """
+    if choice.name in ENTRIES:
+        entry = ENTRIES[choice.name]
+    elif "." in choice.name:
+        entry = entry_of_path(choice.name, choice.options)
+    else:
+        raise unknown_name("engine", choice.name, ENTRIES, f"or a dotted path such as {EXAMPLE}")
+    wrong = sorted(set(choice.options) - entry.options) if entry.options is not None else []
+    if wrong:
+        known = ", ".join(sorted(entry.options or ())) or "none"
+        raise RequestError(
+            f"engine {entry.name!r} has no option {', '.join(wrong)}", "engine options", f"known: {known}"
+        )
+    return entry
+
+
+def require(choice: EngineChoice, *capabilities: Capability) -> Entry:
+    """Return the row of an engine that is here and can do what is asked; for use while a flow is built.
+
+    Raises
+    ------
+    RequestError
+        If the engine is unknown, its package is missing, it lacks a capability, or the dispersion
+        that is asked for does not go with it.
+    """
+    entry = find(choice)
+    missing = missing_packages(entry)
+    if missing:
+        raise RequestError(
+            f"engine {entry.name!r} needs {' and '.join(missing)}, not installed here", "engine", how_to_get(entry)
+        )
+    if choice.dispersion == "d3bj":
+        refuse_dispersion(entry)
+        entry = with_d3bj(entry)
+    lacking = [c for c in capabilities if c not in entry.capabilities]
+    if lacking:
+        raise RequestError(
+            f"engine {choice.name!r} cannot compute {', '.join(lacking)}",
+            "engine",
+            f"it computes {', '.join(sorted(entry.capabilities)) or 'nothing'}; choose another",
+        )
+    return entry
+
+
+def load(choice: EngineChoice) -> Engine:
+    """Return the engine, loaded at the first call of this process and warm from then on.
+
+    Raises
+    ------
+    RequestError
+        See :func:`require`; or if its weights or device are not there.
+    """
+    return _loaded(json.dumps(choice.model_dump(), sort_keys=True))
+
+
+@cache
+def _loaded(choice_json: str) -> Engine:
+    choice = EngineChoice.model_validate_json(choice_json)
+    require(choice)
+    entry = find(choice)
+    module, _, function = entry.loader.rpartition(".")
+    engine = cast(Loader, getattr(import_module(module), function))(entry, choice.options)
+    return add_d3bj(engine) if choice.dispersion == "d3bj" else engine
+
+
+def missing_packages(entry: Entry) -> list[str]:
+    """Return the distributions that an engine needs and that are not installed."""
+    return [name for name in entry.packages if _version(name) is None]
+
+
+def how_to_get(entry: Entry) -> str:
+    """Return the command that installs an engine."""
+    return f"pip install 'interlith[{entry.extra}]'" if entry.extra else f"pip install {' '.join(entry.packages)}"
+
+
+def describe() -> list[dict[str, Any]]:
+    """Return one row per engine for `interlith engines`; nothing is loaded.
+
+    Keys: name, family, description, capabilities (list), functional, surrogate, elements (how many; None
+    where only the calculator knows), dispersion (whether D3(BJ) may be added), installed, version, get,
+    weights_shipped, known_error.
+    """
+    return [_row(entry) for entry in ENTRIES.values()]
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    installed = not missing_packages(entry)
+    return {
+        "name": entry.name,
+        "family": entry.family,
+        "description": entry.description,
+        "capabilities": sorted(entry.capabilities),
+        "functional": entry.functional,
+        "surrogate": entry.surrogate,
+        "elements": len(entry.elements) if entry.elements is not None else None,
+        "dispersion": entry.d3_parameters is not None and not entry.includes_dispersion,
+        "installed": installed,
+        "version": _version(entry.packages[0]) if installed and entry.packages else None,
+        "get": "" if installed else how_to_get(entry),
+        "weights_shipped": entry.ships_weights,
+        "known_error": entry.known_error,
+    }
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def _plugins() -> dict[str, EntryPoint]:
+    found: dict[str, EntryPoint] = {}
+    for point in entry_points(group=GROUP):
+        if point.name in BUILT_IN or point.name in found:
+            raise RequestError(
+                f"engine {point.name!r} is named twice", f"entry point {point.value}", "uninstall one of the packages"
+            )
+        found[point.name] = point
+    return found
+
+
+def _entry_of_plugin(point: EntryPoint) -> Entry:
+    try:
+        entry = point.load()
+    except (ImportError, AttributeError) as error:
+        raise RequestError(
+            f"engine {point.name!r} cannot be loaded: {error}", f"entry point {point.value}", "mend or uninstall it"
+        ) from error
+    if not isinstance(entry, Entry) or entry.name != point.name:
+        raise RequestError(
+            f"entry point {point.name!r} gives {entry!r}, not an engine's Entry of that name", point.value
+        )
+    return entry
