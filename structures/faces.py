@@ -43,7 +43,8 @@ class Face:
         Coprime indices in the conventional cell.
     atoms
         The crystal's primitive cell; rows a, b of its cell are the reduced primitive vectors of the plane, row c leads
-        to the next lattice plane. Array ``oxidation`` where charges are known and not all zero.
+        to the next lattice plane. The atoms of a covalent unit stand together, so some lie outside the cell.
+        Array ``oxidation`` where charges are known and not all zero.
     upright
         Heights (fractions of the repeat) by which symmetry operations that keep the normal move the crystal: 0, 1/p, …
     inverted
@@ -77,13 +78,13 @@ class Face:
 
     @cached_property
     def units(self) -> list[Unit]:
-        """Covalent units that a cut along this plane can keep whole: finite, or endless only within the plane."""
-        return [u for u in covalent_units(self.atoms, self.bonds) if not u.loops[:, 2].any()]
+        """Covalent units that a cut along this plane can keep whole."""
+        return _keepable(self.atoms, self.bonds)
 
     @cached_property
     def charges(self) -> Floats | None:
         """Formal charges, e; None where unknown or all zero."""
-        return self.atoms.arrays.get(OXIDATION)
+        return self.atoms.arrays[OXIDATION] if self.atoms.has(OXIDATION) else None
 
 
 def reduced_miller(miller: Miller) -> Miller:
@@ -142,7 +143,7 @@ def crystal_face(bulk: Structure, miller: Miller) -> Face:
     steps = _coprime(primitive.cell.array @ np.linalg.solve(conventional, np.array(indices, dtype=float)))
     basis = _plane_basis(steps, primitive.cell.array)
     upright, inverted = _normal_symmetry(primitive, steps)
-    return Face(indices, _oriented(primitive, basis), upright, inverted)
+    return Face(indices, _assembled(_oriented(primitive, basis)), upright, inverted)
 
 
 def _primitive(bulk: Structure) -> Atoms:
@@ -262,6 +263,18 @@ def _oriented(primitive: Atoms, basis: Ints) -> Atoms:
     places = atoms.get_scaled_positions(wrap=False)
     atoms.set_scaled_positions(places - np.floor(places + 1e-9))
     return laid(atoms)
+
+
+def _keepable(atoms: Atoms, found: Bonds) -> list[Unit]:
+    """Return the covalent units that are finite, or endless only within the plane of a and b."""
+    return [u for u in covalent_units(atoms, found) if not u.loops[:, 2].any()]
+
+
+def _assembled(atoms: Atoms) -> Atoms:
+    """Return the crystal with the atoms of each covalent unit side by side."""
+    for unit in _keepable(atoms, bonds(atoms)):
+        atoms.positions[list(unit.atoms)] += unit.offset @ atoms.cell.array
+    return atoms
 
 
 def _normal_symmetry(primitive: Atoms, steps: Ints) -> tuple[tuple[float, ...], tuple[float, ...]]:

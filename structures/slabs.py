@@ -17,11 +17,11 @@ from ase.build import make_supercell
 from numpy.typing import NDArray
 from pymatgen.core import Structure
 
-from interlith.structures.bonds import OXIDATION, bond_counts, bonds, pair_name
+from interlith.structures.bonds import OXIDATION, bond_counts, bonds, pair_name, unit_name
 from interlith.structures.errors import RequestError
 from interlith.structures.faces import SYMPREC, Face, crystal_face, laid, reduced_pair
 from interlith.structures.records import CrystalFacts, Miller, Origin, SideRecipe, SlabFacts
-from interlith.structures.terminations import Termination, face_terminations
+from interlith.structures.terminations import PLANE_A, Termination, face_terminations
 
 Floats = NDArray[np.float64]
 
@@ -29,7 +29,7 @@ LARGEST_RECONSTRUCTION = 4
 """Surface cells tried for a reconstruction."""
 COMPENSATED_E_A2 = 0.005
 """Surface charge that a reconstruction may leave, e/Å²."""
-_SOURCE = "source_atom"
+_SOURCE, _GROUP = "source_atom", "group"
 
 
 def surface_vectors(bulk: Structure, miller: Miller) -> Floats:
@@ -42,7 +42,9 @@ def oriented_bulk(bulk: Structure, miller: Miller) -> Atoms:
 
     Straining it in the plane and relaxing c gives the strained bulk that a strained slab is compared with.
     """
-    return crystal_face(bulk, miller).atoms.copy()
+    atoms = crystal_face(bulk, miller).atoms
+    atoms.wrap()
+    return atoms
 
 
 def cut_slab(bulk: Structure, facts: CrystalFacts, recipe: SideRecipe, *, vacuum_A: float) -> tuple[Atoms, SlabFacts]:
@@ -78,14 +80,9 @@ def cut_slab(bulk: Structure, facts: CrystalFacts, recipe: SideRecipe, *, vacuum
     face = crystal_face(bulk, recipe.miller)
     known = face_terminations(face)
     cut = _chosen(known, recipe)
-    slab = _stacked(face, cut, _layer_count(face, cut, recipe))
-    steps = [_told(face, cut, known, recipe)]
-    if cut.polar:
-        slab, step = _reconstructed(slab, face, cut)
-        steps.append(step)
-    steps += _caveats(cut)
+    slab, moved = _built(face, cut, recipe)
     origin = facts.origin
-    for step in steps:
+    for step in (_told(face, cut, known, recipe), *moved, *_caveats(cut)):
         origin = origin.then(step)
     return _finished(slab, vacuum_A), _facts(slab, face, cut, (facts.name, vacuum_A, origin))
 
@@ -106,87 +103,97 @@ def _chosen(known: list[Termination], recipe: SideRecipe) -> Termination:
     return cut
 
 
-def _layer_count(face: Face, cut: Termination, recipe: SideRecipe) -> int:
-    """Return the number of layers asked for, or the least that is thick enough; whole repeats where ions move."""
-    step = face.parts if cut.polar else 1
-    if recipe.layers is not None:
-        return -(-recipe.layers // step) * step
-    count = step * max(1, int(recipe.thickness_A * face.parts / face.spacing_A / step) - 1)
-    while np.ptp(_stacked(face, cut, count).positions[:, 2]) < recipe.thickness_A - 1e-6:
+def _built(face: Face, cut: Termination, recipe: SideRecipe) -> tuple[Atoms, tuple[str, ...]]:
+    """Return the slab of the layers asked for, or the thinnest that is thick enough, and what was moved in it."""
+    step = face.parts if cut.polar else 1  # ions move by whole repeats
+    layer = face.spacing_A / face.parts
+    count = recipe.layers or max(1, int(recipe.thickness_A / layer) - 1)
+    while True:
+        count = -(-count // step) * step
+        slab = _stacked(face, cut, count)
+        slab, moved = _reconstructed(slab, face, cut) if cut.polar else (slab, ())
+        if recipe.layers is not None or np.ptp(slab.positions[:, 2]) >= recipe.thickness_A - 1e-6:
+            return slab, moved
         count += step
-    return count
 
 
 def _stacked(face: Face, cut: Termination, count: int) -> Atoms:
-    """Return `count` layers above a cut, lowest atom at z = 0, in a cell as high as the layers."""
+    """Return `count` layers above a cut, lowest atom at z = 0, in a cell as high as the layers; units stay together."""
     rises = np.array(cut.rises)
-    inside = rises % 1.0
     lifts = np.arange(-(-count // face.parts))
-    members, images = np.nonzero(inside[:, None] + lifts[None, :] < count / face.parts)
+    members, which = np.nonzero((rises % 1.0)[:, None] + lifts[None, :] < count / face.parts)
+    images = lifts[which] - np.floor(rises)[members].astype(int)
     slab = face.atoms[members]
-    slab.positions += (lifts[images] - np.floor(rises)[members])[:, None] * face.atoms.cell.array[2]
-    slab.set_array(_SOURCE, members)
+    slab.positions += images[:, None] * face.atoms.cell.array[2]
     slab.positions[:, 2] -= slab.positions[:, 2].min()
     slab.set_cell([*face.atoms.cell.array[:2], [0, 0, count * face.spacing_A / face.parts]])
     slab.pbc = (True, True, False)
-    slab = slab[np.lexsort((slab.positions[:, 0], slab.numbers, np.round(slab.positions[:, 2], 3)))]
-    return _wrapped(slab)
+    slab.set_array(_SOURCE, members)
+    slab.set_array(_GROUP, _groups(face)[members] + (images - images.min()) * len(face.atoms))
+    return slab[np.lexsort((slab.positions[:, 0], slab.numbers, np.round(slab.positions[:, 2], 3)))]
 
 
-def _wrapped(slab: Atoms) -> Atoms:
-    """Return the slab with every atom inside the surface cell; heights stay."""
-    places = slab.get_scaled_positions(wrap=False)
-    places[:, :2] -= np.floor(places[:, :2] + 1e-9)
-    slab.set_scaled_positions(places)
-    return slab
+def _groups(face: Face) -> NDArray[np.int64]:
+    """Return a number for each atom that the atoms of one covalent unit share: its first atom."""
+    groups = np.arange(len(face.atoms))
+    for unit in face.units:
+        groups[list(unit.atoms)] = unit.atoms[0]
+    return groups
 
 
-def _reconstructed(slab: Atoms, face: Face, cut: Termination) -> tuple[Atoms, str]:
+def _reconstructed(slab: Atoms, face: Face, cut: Termination) -> tuple[Atoms, tuple[str, ...]]:
     """Move ions of an outermost plane to the other face until the slab has no dipole; stoichiometry stays.
 
     A repeat with dipole μ (e Å) is balanced by charge μ / d taken through the slab (d the repeat): half of an
-    outermost plane for planes at equal distances (Tasker, 10.1088/0022-3719/12/22/036).
+    outermost plane for planes at equal distances (Tasker, 10.1088/0022-3719/12/22/036). Covalent ions move whole; of
+    several kinds the one of least charge moves.
     """
     wanted = (cut.dipole_eA or 0.0) / face.spacing_A
-    for top in (True, False):
-        ions = _outermost(slab, wanted if top else -wanted, top=top)
-        charge = abs(float(slab.arrays[OXIDATION][ions[0]])) if ions else np.inf
+    choices = [(top, *kind) for top in (True, False) for kind in _outermost(slab, face, wanted, top=top)]
+    for top, charge, name, ions in choices:
         for cells in range(1, LARGEST_RECONSTRUCTION + 1):
             moved = round(abs(wanted) * cells / charge)
             left = abs(abs(wanted) * cells - moved * charge) / (cells * face.area_A2)
             if 0 < moved <= cells * len(ions) and left < COMPENSATED_E_A2:
-                symbol = slab.symbols[ions[0]]
                 where = "top face to the bottom face" if top else "bottom face to the top face"
-                told = f"{moved} of {cells * len(ions)} {symbol} per {cells} surface cells from the {where}"
-                return _moved(slab, face, ions, cells, (moved, top)), f"reconstructed: moved {told}"
+                told = f"reconstructed: moved {moved} of {cells * len(ions)} {name} per {cells} surface cells from the"
+                return _moved(slab, face, ions, cells, (moved, top)), (f"{told} {where}",)
     what = f"no reconstruction of up to {LARGEST_RECONSTRUCTION} surface cells balances {wanted:+.3f} e per cell"
     raise RequestError(what, f"termination {cut.index} of {cut.miller}", "take another termination or face")
 
 
-def _outermost(slab: Atoms, wanted: float, *, top: bool) -> list[int]:
-    """Return the ions of the wanted sign that are of one element and nearest to a face (within 0.1 Å)."""
-    heights = slab.positions[:, 2] if top else -slab.positions[:, 2]
-    right = np.flatnonzero(slab.arrays[OXIDATION] * wanted > 0)
-    if right.size == 0:
-        return []
-    first = right[np.argmax(heights[right])]
-    alike = (slab.numbers[right] == slab.numbers[first]) & (heights[first] - heights[right] < 0.1)
-    return [int(k) for k in right[alike]]
+def _outermost(slab: Atoms, face: Face, wanted: float, *, top: bool) -> list[tuple[float, str, list[int]]]:
+    """Return (charge, name, groups) of each kind of ion of the right sign in the plane nearest to a face."""
+    sizes = np.bincount(_groups(face), minlength=len(face.atoms))
+    upwards = 1.0 if top else -1.0
+    found: list[tuple[float, float, str, int]] = []
+    for group in np.unique(slab.arrays[_GROUP]):
+        members = slab.arrays[_GROUP] == group
+        charge = float(slab.arrays[OXIDATION][members].sum())
+        if charge * upwards * wanted > 1e-6 and members.sum() == sizes[group % len(face.atoms)]:
+            height = upwards * float(slab.positions[members, 2].mean())
+            found.append((height, abs(charge), unit_name(list(slab.symbols[members])), int(group)))
+    highest = max((height for height, *_ in found), default=0.0)
+    kinds: dict[tuple[float, str], list[int]] = {}
+    for height, charge, name, group in found:
+        if highest - height < PLANE_A:
+            kinds.setdefault((charge, name), []).append(group)
+    return [(charge, name, groups) for (charge, name), groups in sorted(kinds.items())]
 
 
 def _moved(slab: Atoms, face: Face, ions: list[int], cells: int, move: tuple[int, bool]) -> Atoms:
     """Return a multiple of the slab in which some of the ions, as far apart as they can be, changed faces."""
     moved, top = move
-    marked = slab.copy()
-    marked.set_array("may_move", np.isin(np.arange(len(slab)), ions))
-    wide = make_supercell(marked, _widest(face, cells))
-    candidates = np.flatnonzero(wide.arrays.pop("may_move"))
-    apart = wide.get_all_distances(mic=True)
-    chosen = max(combinations(candidates.tolist(), moved), key=lambda some: _closest(apart, some))
+    wide = make_supercell(slab, _widest(face, cells), wrap=False)
+    copy = np.arange(len(wide)) // len(slab)
+    candidates = [np.flatnonzero((copy == k) & (wide.arrays[_GROUP] == ion)) for k in range(cells) for ion in ions]
+    apart = wide.get_all_distances(mic=True)[np.ix_(*[[c[0] for c in candidates]] * 2)]
+    chosen = max(combinations(range(len(candidates)), moved), key=lambda some: _closest(apart, some))
     through = round(slab.cell[2, 2] / face.spacing_A) * face.atoms.cell.array[2]
-    wide.positions[list(chosen)] += -through if top else through
+    for k in chosen:
+        wide.positions[candidates[k]] += -through if top else through
     wide.positions[:, 2] -= wide.positions[:, 2].min()
-    return _wrapped(laid(wide))
+    return laid(wide)
 
 
 def _closest(apart: Floats, some: tuple[int, ...]) -> float:
@@ -229,10 +236,12 @@ def _caveats(cut: Termination) -> list[str]:
 def _finished(slab: Atoms, vacuum_A: float) -> Atoms:
     """Return the slab in the middle of its vacuum, periodic, without working arrays."""
     atoms = slab.copy()
-    del atoms.arrays[_SOURCE]
+    del atoms.arrays[_SOURCE], atoms.arrays[_GROUP]
     height = float(np.ptp(atoms.positions[:, 2])) + vacuum_A
     atoms.set_cell([*atoms.cell.array[:2], [0.0, 0.0, height]])
     atoms.positions[:, 2] += vacuum_A / 2 - atoms.positions[:, 2].min()
+    atoms.pbc = (True, True, False)
+    atoms.wrap()
     atoms.pbc = True
     return atoms
 

@@ -147,7 +147,7 @@ def _unit_heights(face: Face) -> Floats:
     keys = _heights(face)
     for unit in face.units:
         members = list(unit.atoms)
-        keys[members] = (keys[members] + unit.offset[:, 2]).mean() - unit.offset[:, 2]
+        keys[members] = keys[members].mean()
     return keys
 
 
@@ -236,7 +236,7 @@ def _describe(face: Face, cuts: _Cuts, height: float) -> Termination:
         surface_charge_e_A2=charge,
         symmetric=False,
         flipped=None,
-        units_cut=sum(len(set((layers[list(u.atoms)] + u.offset[:, 2]).tolist())) > 1 for u in face.units),
+        units_cut=sum(len(set(layers[list(u.atoms)].tolist())) > 1 for u in face.units),
         rises=tuple((cuts.keys - height).tolist()),
     )
 
