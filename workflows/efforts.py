@@ -1,0 +1,73 @@
+"""What interface and surface flows share: how hard to relax, the relaxed bulk, a named job."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+from jobflow import Job, job
+from pymatgen.core import Structure
+
+from interlith.analysis.records import Provenance, Relaxation
+from interlith.structures.geometry import digest
+from interlith.structures.records import Record, SideRecipe
+from interlith.workflows.crystals import OrderedCrystal, ordered
+from interlith.workflows.engines.catalogue import load
+from interlith.workflows.engines.contract import EngineChoice
+from interlith.workflows.engines.optimisers import Cell
+from interlith.workflows.relaxations import SOFTWARE, relax
+
+
+class Effort(Record):
+    """How hard a relaxation is tried, and with what."""
+
+    engine: EngineChoice
+    fmax_eV_A: float
+    max_calls: int
+
+    def relax(self, xyz: str, stage: str, cell: Cell = "fixed") -> Relaxation:
+        """Relax `xyz` so; see `workflows.relaxations.relax`."""
+        return relax(xyz, self.engine, fmax=self.fmax_eV_A, max_calls=self.max_calls, cell=cell, stage=stage)
+
+    def finer(self, times: float) -> Effort:
+        """Return the same effort with a threshold that many times lower."""
+        return self.model_copy(update={"fmax_eV_A": self.fmax_eV_A / times})
+
+
+class Bulk(Record):
+    """A relaxed bulk crystal."""
+
+    crystal: OrderedCrystal
+    relaxed: Relaxation
+
+    @property
+    def structure(self) -> Structure:
+        """The relaxed crystal, charges on its species where they are known."""
+        return self.crystal.structure(self.relaxed.xyz)
+
+
+def relax_bulk(side: SideRecipe, effort: Effort) -> Bulk:
+    """Order a side's crystal and relax its atoms and cell."""
+    crystal = ordered(side)
+    return Bulk(crystal=crystal, relaxed=effort.relax(crystal.xyz, f"bulk {side.crystal}", "full"))
+
+
+def searched(engine: EngineChoice, xyz: str, began: float, n_calls: int) -> Provenance:
+    """Return the provenance of a search that took `n_calls` evaluations since `began` (`time.perf_counter`)."""
+    return Provenance(
+        method=load(engine).method(),
+        input_sha256=(digest(xyz),),
+        software={name: version(name) for name in SOFTWARE},
+        wall_s=time.perf_counter() - began,
+        n_force_calls=n_calls,
+        converged=True,
+    )
+
+
+def named_job(function: Callable[..., Any], name: str, *arguments: Any) -> Job:
+    """Return the job that calls a plain function, under a name for people."""
+    one = job(function)(*arguments)
+    one.name = name
+    return one
