@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from interlith.launchers.output import Cell, print_table, say, shown
+from interlith.launchers.output import print_table, say, shown
 from interlith.launchers.pictures import face_name, record_picture
 from interlith.launchers.results import StoredRecord, record_rows, spread_text
 
@@ -42,7 +42,10 @@ def print_answer(stored: StoredRecord, files: list[Path]) -> None:
     say("", *_heading(record))
     rows = record_rows(stored)
     columns = ["quantity", "value", "unit", "spread", "converged", "definition"]
-    cells = [[r["quantity"], r["value"], r["unit"], spread_text(r), r["converged"], _with_caveat(r)] for r in rows]
+    cells = [
+        [r["quantity"], r["value"], r["unit"].replace("^2", "²"), spread_text(r), r["converged"], _told(r, record)]
+        for r in rows
+    ]
     print_table("", columns, cells)
     _print_registries(record)
     _print_published(record)
@@ -95,13 +98,15 @@ def _heading(record: InterfaceRecord) -> list[str]:
     ]
 
 
-def _with_caveat(row: dict[str, Any]) -> str:
-    return f"{row['definition']} [{row['caveat']}]" if row["caveat"] else str(row["definition"])
+def _told(row: dict[str, Any], record: InterfaceRecord) -> str:
+    """Return a row's definition, with its caveat unless that is said of the whole record below."""
+    alone = row["caveat"] and row["caveat"] not in record.caveats
+    return f"{row['definition']} [{row['caveat']}]" if alone else str(row["definition"])
 
 
 def _print_registries(record: InterfaceRecord) -> None:
     columns = ["shift", "gap, Å", "E_form, J/m²", "converged", "largest force, eV/Å", "force calls"]
-    rows: list[list[Cell]] = [
+    rows = [
         [f"{r.shift[0]:.3f} {r.shift[1]:.3f}", r.gap_A, r.e_form_J_m2, r.converged, r.fmax_eV_A, r.n_force_calls]
         for r in record.registries
     ]

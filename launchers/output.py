@@ -10,15 +10,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-Cell = str | float | int | bool | None
-
 
 def print_json(document: object) -> None:
     """Write one JSON document; what is not a number (NaN, infinity) becomes null."""
     print(json.dumps(_finite(document), indent=2, ensure_ascii=False, allow_nan=False))
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Write a table; a terminal's width is kept, a file or pipe gets as wide a table as it needs."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
@@ -43,7 +41,7 @@ def note(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def shown(cell: Cell) -> str:
+def shown(cell: object) -> str:
     """Return a cell as a person reads it: four significant figures, yes or no, a dash for nothing.
 
     Examples

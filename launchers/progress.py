@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -34,7 +34,7 @@ class JobLine:
         """Force calls of all its stages so far."""
         return sum(self.calls.values())
 
-    def take(self, payload: dict[str, object]) -> None:
+    def take(self, payload: Mapping[str, object]) -> None:
         """Read one line of progress: stage, call, energy_eV, fmax_eV_A."""
         self.stage = str(payload.get("stage") or self.stage)
         call, energy, fmax = payload.get("call"), payload.get("energy_eV"), payload.get("fmax_eV_A")
@@ -92,18 +92,20 @@ class Progress:
         """Take one event."""
         self.done, self.total = event.done, event.total
         now = self._clock()
-        job = self.jobs.setdefault(event.uuid, JobLine(event.name, now)) if event.uuid else None
-        if job is None:
-            self._tell(f"{event.kind}: {event.done} of {event.total} jobs done")
+        if event.kind in ("submitted", "finished"):
+            self._tell(f"{event.name}: {event.kind}, {event.done} of {event.total} jobs done")
             return
-        if event.kind == "progress":
+        job = self.jobs.setdefault(event.uuid, JobLine(event.name, now))
+        if event.kind == "started" and not self.done:
+            self._tell(f"{job.name} · started")
+        elif event.kind == "progress":
             job.take(event.payload)
             if job.told is None or now - job.told >= self._every_s:
                 job.told = now
                 self._tell(self._line(job))
         elif event.kind in ("completed", "failed", "blocked"):
             job.state = event.kind
-            why = event.payload.get("error") or event.payload.get("why")
+            why = event.payload.get("error")
             self._tell(self._line(job) + (f": {' '.join(str(why).split())[:300]}" if why else ""))
 
     @property

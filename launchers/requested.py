@@ -10,12 +10,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from jobflow import Flow
+
 from interlith.launchers.options import Face, parse_face
 from interlith.structures.errors import RequestError
 from interlith.structures.geometry import digest
 from interlith.workflows.engines.contract import EngineChoice
 from interlith.workflows.presets import Preset, preset
 from interlith.workflows.spec import SystemSpec, from_sides, load_system, settings_from
+from interlith.workflows.study import engine_for, study
 
 VERSIONS_IN_KEY = ("interlith", "ase", "atomate2", "jobflow", "pymatgen", "chgnet", "sevenn", "torch", "dftd3")
 
@@ -42,6 +45,40 @@ class Sides:
         if missing and len(missing) < len(given):
             raise RequestError(f"{' and '.join(missing)} not given", "command line", "two sides need all four")
         return not missing
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One system and how it will be computed."""
+
+    spec: SystemSpec
+    preset: Preset
+    engine: EngineChoice
+
+    @property
+    def key(self) -> str:
+        """Identity of the run: the same command on the same inputs, with the same software, goes on with it."""
+        recipe = self.spec.recipe
+        files = [Path(side.crystal) for side in (recipe.side_a, recipe.side_b)]
+        whole: dict[str, Any] = {
+            "spec": self.spec.model_dump(mode="json"),
+            "preset": self.preset.model_dump(mode="json"),
+            "engine": self.engine.model_dump(mode="json"),
+            "files": [digest(file.read_text()) for file in files if file.is_file()],
+            "versions": {name: _version(name) for name in VERSIONS_IN_KEY},
+        }
+        return f"{self.spec.name}-{digest(json.dumps(whole, sort_keys=True))[:16]}"
+
+    def flow(self) -> Flow:
+        """Return the graph of jobs."""
+        return study(self.spec, self.preset, self.engine)
+
+
+def requested_plans(words: Sequence[str], sides: Sides, preset_name: str, engine: str | None) -> list[Plan]:
+    """Return what a command line asks to be computed; see :func:`requested_specs` and :func:`requested_engine`."""
+    chosen = preset(preset_name)
+    specs = requested_specs(words, sides)
+    return [Plan(spec, chosen, requested_engine(engine) if engine else engine_for(spec, chosen)) for spec in specs]
 
 
 def requested_specs(words: Sequence[str], sides: Sides, everything: Sequence[str] = ()) -> list[SystemSpec]:
@@ -80,38 +117,18 @@ def spec_of_sides(sides: Sides) -> SystemSpec:
     return from_sides(a, b, face_a.miller, face_b.miller)
 
 
-def requested_preset(name: str, spec: SystemSpec) -> Preset:
-    """Return the preset with what the system and the person set of it."""
-    return preset(name).adjusted(spec.resolved(name).calculation)
-
-
-def requested_engine(text: str | None, chosen: Preset) -> EngineChoice:
-    """Return the engine: what was typed (``NAME`` or ``NAME+d3bj``), else the preset's.
+def requested_engine(text: str) -> EngineChoice:
+    """Return the engine as typed: ``NAME`` or ``NAME+d3bj``.
 
     Raises
     ------
     RequestError
         If something other than d3bj is added.
     """
-    if text is None:
-        return chosen.choice
     name, plus, dispersion = text.partition("+")
     if plus and dispersion != "d3bj":
         raise RequestError(f"dispersion {dispersion!r} is not known", f"--engine {text}", f"write {name}+d3bj")
     return EngineChoice(name=name, dispersion="d3bj" if plus else "none")
-
-
-def run_key(spec: SystemSpec, chosen: Preset, engine: EngineChoice) -> str:
-    """Return the identity of a run: the same command on the same inputs, with the same software, goes on with it."""
-    crystals = [spec.recipe.side_a.crystal, spec.recipe.side_b.crystal]
-    whole: dict[str, Any] = {
-        "spec": spec.model_dump(mode="json"),
-        "preset": chosen.model_dump(mode="json"),
-        "engine": engine.model_dump(mode="json"),
-        "files": [digest(Path(crystal).read_text()) for crystal in crystals if Path(crystal).is_file()],
-        "versions": {name: _version(name) for name in VERSIONS_IN_KEY},
-    }
-    return f"{spec.name}-{digest(json.dumps(whole, sort_keys=True))[:16]}"
 
 
 def _version(package: str) -> str | None:

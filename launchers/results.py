@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from interlith.analysis.records import InterfaceRecord
 from interlith.structures.errors import RequestError, unknown_name
-
-if TYPE_CHECKING:
-    from interlith.launchers.local.workspace import Workspace
 
 Row = dict[str, Any]
 
@@ -32,12 +30,23 @@ class StoredRecord(NamedTuple):
     record: InterfaceRecord
 
 
-def stored_records(workspace: Workspace) -> list[StoredRecord]:
-    """Return every interface record of a workspace, oldest first."""
-    store = workspace.store
+def stored_records(folder: Path, *, uuid: str | None = None) -> list[StoredRecord]:
+    """Return the interface records of a workspace, oldest first.
+
+    Parameters
+    ----------
+    folder
+        The workspace; it must exist.
+    uuid
+        Only the output of this job.
+    """
+    from interlith.launchers.local.workspace import Workspace
+
+    wanted = {"output.@class": "InterfaceRecord"} | ({"uuid": uuid} if uuid else {})
+    store = Workspace(folder, create=False).store
     store.connect()
     try:
-        documents = list(store.query({"output.@class": "InterfaceRecord"}, load=True))
+        documents = list(store.query(wanted, load=True))
     finally:
         store.close()
     return sorted((_stored(document) for document in documents), key=lambda stored: stored.completed_at)
@@ -109,9 +118,9 @@ def find_record(stored: Sequence[StoredRecord], name: str) -> StoredRecord:
 
 
 def spread_text(row: Row) -> str:
-    """Return a row's spread in a few words, e.g. ``-0.82 … 0.31 (5 registries)``; a dash where there is none."""
+    """Return a row's spread in a few words, e.g. ``-0.820 … 0.310 (5 registries)``; a dash where there is none."""
     spread = row["spread"]
-    return f"{spread['minimum']:.3g} … {spread['maximum']:.3g} ({spread['n']} {spread['kind']})" if spread else "–"
+    return f"{spread['minimum']:.3f} … {spread['maximum']:.3f} ({spread['n']} {spread['kind']})" if spread else "–"
 
 
 def _stored(document: dict[str, Any]) -> StoredRecord:

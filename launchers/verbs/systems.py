@@ -6,6 +6,8 @@ from typing import Any
 
 from interlith.launchers.options import Json, Name
 
+SHOWN = ("formula", "space_group", "source", "doi", "note")
+
 
 def systems(name: Name = None, as_json: Json = False) -> None:
     """List the built-in systems; show one with its recipe, sources and published values."""
@@ -61,7 +63,7 @@ def _show(document: dict[str, Any]) -> None:
     say(f"  side B, above: {document['side_b']}", *(f"  source: {source}" for source in document["sources"]))
     say(*([f"  {document['notes']}"] if document["notes"] else []))
     for crystal, source in document["crystals"].items():
-        told = source if isinstance(source, str) else "; ".join(f"{key} {value}" for key, value in source.items())
+        told = source if isinstance(source, str) else "; ".join(str(source[key]) for key in SHOWN if source.get(key))
         say(f"  crystal {crystal}: {told}")
     for table in ("recipe", "calculation", "presets"):
         settings = [[key, str(value)] for key, value in sorted(_flat(document[table]).items())]

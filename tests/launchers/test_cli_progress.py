@@ -1,31 +1,21 @@
 """Progress is told on standard error, once every few seconds a job, and in full when a job ends."""
 
 import re
-from dataclasses import dataclass, field
 from io import StringIO
 
 import pytest
 from rich.console import Console
 
+from interlith.launchers.local.states import Event
 from interlith.launchers.progress import Progress
 
 
-@dataclass(frozen=True)
-class Happened:
-    """What the launcher's events hold."""
-
-    kind: str
-    name: str = "relax slab"
-    uuid: str = "u1"
-    payload: dict = field(default_factory=dict)
-    done: int = 0
-    total: int = 3
+def happened(kind, uuid="u1", name="relax slab", done=0, **payload) -> Event:
+    return Event(kind, name, uuid, payload, done=done, total=3)
 
 
-def force_call(call, energy, fmax, stage="relax", uuid="u1") -> Happened:
-    return Happened(
-        "progress", uuid=uuid, payload={"stage": stage, "call": call, "energy_eV": energy, "fmax_eV_A": fmax}
-    )
+def force_call(call, energy, fmax, stage="relax", uuid="u1") -> Event:
+    return happened("progress", uuid, stage=stage, call=call, energy_eV=energy, fmax_eV_A=fmax)
 
 
 class Clock:
@@ -68,8 +58,8 @@ def test_one_line_per_job_in_five_seconds(clock, capsys):
 def test_the_end_of_a_job_is_always_told_and_why_it_failed(clock, capsys):
     follow = Progress(live=False, clock=clock)
     follow(force_call(1, -1.0, 1.0))
-    follow(Happened("completed", done=1))
-    follow(Happened("failed", uuid="u2", name="relax B", done=1, payload={"error": "no\n  luck"}))
+    follow(happened("completed", done=1))
+    follow(happened("failed", uuid="u2", name="relax B", done=1, error="no\n  luck"))
     _, completed, failed = lines(capsys)
     assert re.search(r"\[1/3\] relax slab · completed · 1 force calls", completed)
     assert failed.endswith("relax B · failed: no luck")
@@ -84,9 +74,9 @@ def test_force_calls_add_up_over_stages_and_jobs(clock):
 
 def test_a_terminal_gets_a_table_of_what_runs(clock):
     follow = Progress(live=False, clock=clock)
-    follow(Happened("started"))
+    follow(happened("started"))
     follow(force_call(4, -3.25, 0.125))
-    follow(Happened("started", uuid="u2", name="relax B"))
+    follow(happened("started", uuid="u2", name="relax B"))
     console = Console(width=120, record=True, file=StringIO())
     console.print(follow.table())
     text = console.export_text()

@@ -56,5 +56,5 @@ def test_a_record_that_is_not_there_is_refused(stored):
 
 def test_the_spread_says_its_kind_and_number(stored):
     row, other = record_rows(stored[0])
-    assert spread_text(row) == "-0.82 … 0.31 (5 registries)"
+    assert spread_text(row) == "-0.820 … 0.310 (5 registries)"
     assert spread_text(other) == "–"
