@@ -11,7 +11,9 @@ from ase import Atoms
 from jobflow import job
 
 from interlith.analysis.records import Provenance, Relaxation, Static
+from interlith.structures.checks import check_atoms
 from interlith.structures.geometry import digest, from_text, to_text
+from interlith.workflows.engines import catalogue
 from interlith.workflows.engines.contract import Engine, EngineChoice
 from interlith.workflows.engines.optimisers import Cell, Outcome, largest_force, minimise
 
@@ -51,7 +53,7 @@ def relax(
     RequestError
         If the engine or the structure cannot be used.
     """
-    loaded, atoms, began = _ready(xyz, engine)
+    loaded, atoms, began = ready(xyz, engine)
     report = Progress(stage)
     outcome = minimise(atoms, fmax=fmax, max_calls=max_calls, cell=cell, on_step=report)
     return Relaxation(
@@ -68,7 +70,7 @@ def relax(
 
 def static(xyz: str, engine: EngineChoice, *, stage: str = "") -> Static:
     """Evaluate the structure of `xyz` as it is; see :func:`relax` for the parameters."""
-    loaded, atoms, began = _ready(xyz, engine)
+    loaded, atoms, began = ready(xyz, engine)
     energy, force = float(atoms.get_potential_energy()), largest_force(atoms, atoms.get_forces())
     Progress(stage)(1, energy, force)
     provenance = _provenance(loaded, xyz, began, None)
@@ -114,11 +116,18 @@ class Progress:
             file.write(json.dumps(line) + "\n")
 
 
-def _ready(xyz: str, choice: EngineChoice) -> tuple[Engine, Atoms, float]:
-    from interlith.workflows.engines import catalogue
+def ready(xyz: str, choice: EngineChoice) -> tuple[Engine, Atoms, float]:
+    """Return the loaded engine, the atoms of `xyz` with its calculator, and when this began (`time.perf_counter`).
 
+    Raises
+    ------
+    RequestError
+        If the engine or the structure cannot be used; nothing has been computed.
+    """
     began = time.perf_counter()
-    engine, atoms = catalogue.load(choice), from_text(xyz)
+    atoms = from_text(xyz)
+    check_atoms(atoms, atoms.get_chemical_formula())
+    engine = catalogue.load(choice)
     engine.check(atoms)
     atoms.calc = engine.calculator()
     return engine, atoms, began
