@@ -1,4 +1,5 @@
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -13,3 +14,20 @@ def small_disk(tmp_path):
         pytest.skip(f"mounting a small disk needs root: {mounted.stderr.strip()}")
     yield folder
     subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.fixture
+def marks(tmp_path):
+    """A folder in which each run of a job leaves a mark."""
+    folder = tmp_path / "marks"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def jobs(monkeypatch):
+    """The tests' jobs, in a module that worker processes can import too."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    import launcher_jobs
+
+    return launcher_jobs
