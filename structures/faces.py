@@ -11,9 +11,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property
 from math import gcd, lcm
 
 import numpy as np
@@ -45,6 +44,10 @@ class Face:
         The crystal's primitive cell; rows a, b of its cell are the reduced primitive vectors of the plane, row c leads
         to the next lattice plane. The atoms of a covalent unit stand together, so some lie outside the cell.
         Array ``oxidation`` where charges are known and not all zero.
+    bonds
+        Bonds of the crystal; offsets count a, b, c.
+    units
+        Covalent units that a cut along this plane can keep whole: finite, or endless only within the plane.
     upright
         Heights (fractions of the repeat) by which symmetry operations that keep the normal move the crystal: 0, 1/p, …
     inverted
@@ -53,6 +56,8 @@ class Face:
 
     miller: Miller
     atoms: Atoms
+    bonds: Bonds
+    units: tuple[Unit, ...]
     upright: tuple[float, ...]
     inverted: tuple[float, ...]
 
@@ -71,17 +76,7 @@ class Face:
         """Number of symmetry-equivalent layers in one repeat (2 for hcp (0001)); each holds the same composition."""
         return len(self.upright)
 
-    @cached_property
-    def bonds(self) -> Bonds:
-        """Bonds of the crystal; offsets count a, b, c."""
-        return bonds(self.atoms)
-
-    @cached_property
-    def units(self) -> list[Unit]:
-        """Covalent units that a cut along this plane can keep whole."""
-        return _keepable(self.atoms, self.bonds)
-
-    @cached_property
+    @property
     def charges(self) -> Floats | None:
         """Formal charges, e; None where unknown or all zero."""
         return self.atoms.arrays[OXIDATION] if self.atoms.has(OXIDATION) else None
@@ -143,7 +138,8 @@ def crystal_face(bulk: Structure, miller: Miller) -> Face:
     steps = _coprime(primitive.cell.array @ np.linalg.solve(conventional, np.array(indices, dtype=float)))
     basis = _plane_basis(steps, primitive.cell.array)
     upright, inverted = _normal_symmetry(primitive, steps)
-    return Face(indices, _assembled(_oriented(primitive, basis)), upright, inverted)
+    atoms, found, units = _oriented(primitive, basis)
+    return Face(indices, atoms, found, units, upright, inverted)
 
 
 def _primitive(bulk: Structure) -> Atoms:
@@ -256,25 +252,25 @@ def laid(atoms: Atoms) -> Atoms:
     return result
 
 
-def _oriented(primitive: Atoms, basis: Ints) -> Atoms:
-    """Return the primitive crystal in the cell `basis`, laid into the frame of the surface, wrapped."""
+def _oriented(primitive: Atoms, basis: Ints) -> tuple[Atoms, Bonds, tuple[Unit, ...]]:
+    """Return the primitive crystal in the cell `basis` of the surface, units together, with its bonds and units.
+
+    Bonds are searched in the compact primitive cell (a steep face's cell is so flat that the search would crawl) and
+    carried over.
+    """
     atoms = primitive.copy()
     atoms.set_cell(basis @ primitive.cell.array)
-    places = atoms.get_scaled_positions(wrap=False)
-    atoms.set_scaled_positions(places - np.floor(places + 1e-9))
-    return laid(atoms)
-
-
-def _keepable(atoms: Atoms, found: Bonds) -> list[Unit]:
-    """Return the covalent units that are finite, or endless only within the plane of a and b."""
-    return [u for u in covalent_units(atoms, found) if not u.loops[:, 2].any()]
-
-
-def _assembled(atoms: Atoms) -> Atoms:
-    """Return the crystal with the atoms of each covalent unit side by side."""
-    for unit in _keepable(atoms, bonds(atoms)):
-        atoms.positions[list(unit.atoms)] += unit.offset @ atoms.cell.array
-    return atoms
+    inside = -np.floor(atoms.get_scaled_positions(wrap=False) + 1e-9).astype(int)
+    compact = bonds(primitive)
+    offset = np.round(compact.offset @ np.linalg.inv(basis)).astype(int)
+    wrapped = replace(compact, offset=offset + inside[compact.i] - inside[compact.j])
+    units = [u for u in covalent_units(atoms, wrapped) if not u.loops[:, 2].any()]
+    together = np.zeros_like(inside)
+    for unit in units:
+        together[list(unit.atoms)] = unit.offset
+    atoms.positions += (inside + together) @ atoms.cell.array
+    found = replace(wrapped, offset=wrapped.offset + together[compact.i] - together[compact.j])
+    return laid(atoms), found, tuple(replace(u, offset=np.zeros_like(u.offset)) for u in units)
 
 
 def _normal_symmetry(primitive: Atoms, steps: Ints) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from pymatgen.core import Lattice, Structure
+
+from interlith.structures.bonds import bond_counts, bonds
+from interlith.structures.crystals import load_crystal
+from interlith.structures.errors import RequestError
+from interlith.structures.faces import conventional_axes, crystal_face, reduced_miller, reduced_pair
+from interlith.structures.slabs import oriented_bulk, surface_vectors
+
+INDICES = st.tuples(*[st.integers(-3, 3)] * 3).filter(any)
+CRYSTALS = {name: load_crystal(name)[0] for name in ("Li", "LiF", "Al2O3", "Li2CO3", "LiNO3", "Li3PO4_gamma")}
+
+
+@settings(max_examples=30, deadline=None)
+@given(name=st.sampled_from(sorted(CRYSTALS)), miller=INDICES)
+def test_area_times_spacing_is_the_primitive_volume_and_the_normal_is_the_reciprocal_vector(name, miller):
+    bulk = CRYSTALS[name]
+    face = crystal_face(bulk, miller)
+    primitive = bulk.get_primitive_structure()
+    assert face.area_A2 * face.spacing_A == pytest.approx(primitive.volume, rel=1e-6)
+    per_given_cell = bulk.lattice.d_hkl(face.miller) / face.spacing_A  # a centred lattice has planes in between
+    assert per_given_cell == pytest.approx(round(per_given_cell), abs=1e-5)
+    a, b, c = face.atoms.cell.array
+    assert a[1] == a[2] == b[2] == 0
+    assert a[0] > 0
+    assert b[1] > 0
+    assert c[2] > 0
+    assert np.linalg.norm(a) <= np.linalg.norm(b) + 1e-6
+    assert abs(a @ b) <= 0.5 * a @ a + 1e-4
+
+
+@settings(max_examples=12, deadline=None)
+@given(name=st.sampled_from(sorted(CRYSTALS)), miller=INDICES)
+def test_turning_the_crystal_changes_no_bond(name, miller):
+    straight = oriented_bulk(CRYSTALS[name], (0, 0, 1))
+    turned = oriented_bulk(CRYSTALS[name], miller)
+    assert bond_counts(turned) == bond_counts(straight)
+    carried = crystal_face(CRYSTALS[name], miller)
+    vectors = carried.atoms.positions[carried.bonds.j] + carried.bonds.offset @ carried.atoms.cell.array
+    lengths = np.linalg.norm(vectors - carried.atoms.positions[carried.bonds.i], axis=1)
+    assert np.allclose(lengths, carried.bonds.distance)
+    assert np.allclose(np.sort(bonds(turned).distance), np.sort(bonds(straight).distance), atol=1e-6)
+    assert turned.get_volume() == pytest.approx(straight.get_volume())
+
+
+@settings(max_examples=40, deadline=None)
+@given(rows=st.lists(st.floats(-20, 20), min_size=4, max_size=4), mix=st.integers(-3, 3))
+def test_reduced_vectors_do_not_depend_on_the_basis(rows, mix):
+    vectors = np.array(rows).reshape(2, 2)
+    assume(np.linalg.det(vectors) > 1.0)
+    skewed = np.array([[1, mix], [0, 1]]) @ vectors
+    lengths = [np.linalg.norm(reduced_pair(v) @ v, axis=1) for v in (vectors, skewed)]
+    assert np.allclose(*lengths, atol=1e-4)
+    assert np.linalg.det(reduced_pair(skewed)) == pytest.approx(1)
+
+
+def test_a_common_divisor_is_dropped():
+    assert reduced_miller((2, -4, 6)) == (1, -2, 3)
+    assert np.allclose(surface_vectors(CRYSTALS["LiF"], (3, 3, 3)), surface_vectors(CRYSTALS["LiF"], (1, 1, 1)))
+
+
+@pytest.mark.parametrize("miller", [(0, 0, 0), (1, 0), (0.5, 0, 1)])
+def test_indices_that_name_no_plane_are_refused(miller):
+    with pytest.raises(RequestError, match=" ".join(map(str, miller)).replace(".", r"\.")):
+        crystal_face(CRYSTALS["LiF"], miller)
+
+
+@pytest.mark.parametrize(("name", "miller"), [("LiF", (1, 1, 0)), ("Li", (1, 1, 1)), ("Al2O3", (0, 1, 2))])
+def test_a_primitive_cell_is_indexed_in_its_conventional_cell(name, miller):
+    primitive = CRYSTALS[name].get_primitive_structure()
+    assert len(primitive) < len(CRYSTALS[name])
+    for bulk in (primitive, CRYSTALS[name]):
+        face = crystal_face(bulk, miller)
+        assert face.area_A2 == pytest.approx(crystal_face(CRYSTALS[name], miller).area_A2, rel=1e-4)
+
+
+def test_a_conventional_cell_is_indexed_as_given():
+    for bulk in CRYSTALS.values():
+        assert np.array_equal(conventional_axes(bulk), np.eye(3))
+
+
+def test_hexagonal_indices_of_a_rhombohedral_ordering(lagp):
+    bulk, _ = lagp
+    hexagonal = conventional_axes(bulk) @ bulk.lattice.matrix
+    lengths = np.linalg.norm(hexagonal, axis=1)
+    assert lengths == pytest.approx([8.25658, 8.25658, 20.6523], abs=1e-4)
+    face = crystal_face(bulk, (0, 0, 1))
+    assert face.spacing_A == pytest.approx(20.6523 / 3, abs=1e-4)
+    assert face.area_A2 == pytest.approx(8.25658**2 * np.sqrt(3) / 2, rel=1e-5)
+    assert crystal_face(bulk, (0, 1, 2)).spacing_A == pytest.approx(Lattice(hexagonal).d_hkl((0, 1, 2)), rel=1e-5)
+    bare = Structure(bulk.lattice, bulk.species, bulk.frac_coords)
+    assert crystal_face(bare, (0, 1, 2)).area_A2 == pytest.approx(crystal_face(bulk, (0, 1, 2)).area_A2, rel=1e-5)
+
+
+def test_bad_conventional_cells_and_charges_and_disorder_are_refused():
+    with pytest.raises(RequestError, match="is no cell"):
+        crystal_face(
+            Structure(Lattice.cubic(4), ["Li"], [[0, 0, 0]], properties={"conventional": [1, 0, 0]}), (1, 0, 0)
+        )
+    with pytest.raises(RequestError, match=r"\+1 e per primitive cell"):
+        crystal_face(Structure(Lattice.cubic(4), ["Li+"], [[0, 0, 0]]), (1, 0, 0))
+    with pytest.raises(RequestError, match="disordered"):
+        crystal_face(load_crystal("LAGP")[0], (1, 0, 0))
+
+
+def test_screws_divide_the_repeat():
+    magnesium = Structure.from_spacegroup(194, Lattice.hexagonal(3.2, 5.2), ["Mg"], [[1 / 3, 2 / 3, 0.25]])
+    assert crystal_face(magnesium, (0, 0, 1)).parts == 2
+    assert crystal_face(magnesium, (1, 0, 0)).parts == 1
+    assert crystal_face(load_crystal("GeO2_quartz")[0], (0, 0, 1)).parts == 3
