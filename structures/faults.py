@@ -50,6 +50,11 @@ def overlaps(structure: Structure) -> list[str]:
     return [f"overlapping atoms: {first} and {second} are {distance:.2f} Å apart ({len(close)} such pairs)"]
 
 
+def exclusive_pairs(structure: Structure) -> set[tuple[int, int]]:
+    """Return the pairs of sites, lower index first, that no two atoms can hold at the same time."""
+    return {(i, j) for i, j, _ in _close_pairs(structure) if i != j}
+
+
 def bare_carbon(structure: Structure) -> list[str]:
     """Return the fault of carbon with two neighbours at single-bond distances: its hydrogens are missing.
 

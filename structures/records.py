@@ -56,7 +56,10 @@ class OrderingFacts(Record):
     n_atoms: int
     net_charge_e: float
     ewald_eV_per_atom: float = Field(description="point-charge score, never an energy of an engine")
-    closest_contact_A: float
+    closest_contact_A: float = Field(
+        description="shortest distance between atoms on sites that the crystal leaves partly empty, images included; "
+        "between any atoms where it leaves none"
+    )
     seed: int
     rank: int = Field(description="0 is the lowest Ewald energy found")
     oxidation_states: dict[str, float]

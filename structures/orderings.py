@@ -1,0 +1,348 @@
+"""Charge-neutral ordered cells of disordered crystals, ranked by the electrostatic energy of their formal charges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import spglib
+from numpy.typing import NDArray
+from pymatgen.core import Species, Structure
+from scipy.spatial import cKDTree
+
+from interlith.structures.annealing import Best, Problem, anneal, no_states
+from interlith.structures.crystals import load_crystal
+from interlith.structures.disorder import (
+    OCCUPANCY_DIGITS,
+    SYMMETRY_TOLERANCE_A,
+    Counts,
+    DisorderedCell,
+    choose_size,
+    deviation,
+    disordered_cell,
+    supercell,
+)
+from interlith.structures.electrostatics import pair_matrix, point_charge_energy
+from interlith.structures.errors import RequestError
+from interlith.structures.faults import exclusive_pairs
+from interlith.structures.records import CrystalFacts, OrderingFacts
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+# From where nearly every swap of single charges is taken to where none is (eV), in even steps of the logarithm.
+HOT_eV, COLD_eV = 3.0, 0.02
+SWEEPS, ATTEMPTS_PER_SITE = 300, 10
+MOST_RUNS = 40
+# Runs that must end in the lowest state before it is believed.
+AGREEMENT = 3
+# Runs without a single contact-free state after which the occupancies are held to be unrealisable.
+PATIENCE = 3
+SPARE_STATES = 8
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is ordered in which cell.
+
+    Parameters
+    ----------
+    cell
+        The disordered crystal.
+    structure
+        Every site of the supercell, property ``orbit``.
+    counts
+        Atoms of each species on each orbit.
+    mobile
+        Elements that may leave their orbit for another of theirs.
+    """
+
+    cell: DisorderedCell
+    structure: Structure
+    counts: Counts
+    mobile: frozenset[str] = frozenset()
+
+    @cached_property
+    def orbit_of(self) -> Ints:
+        """Orbit of each site."""
+        return np.array(self.structure.site_properties["orbit"])
+
+    @cached_property
+    def orbits(self) -> list[int]:
+        """Orbits with something to decide: the disordered ones, and the full ones that a mobile element may leave."""
+        return [o for o, orbit in enumerate(self.cell.orbits) if not orbit.ordered or orbit.symbols & self.mobile]
+
+    @cached_property
+    def sites(self) -> Ints:
+        """Sites of those orbits."""
+        return np.flatnonzero(np.isin(self.orbit_of, self.orbits))
+
+    @cached_property
+    def kinds(self) -> list[Species | None]:
+        """What a site may hold; None is the vacancy."""
+        return [None, *sorted({s for o in self.orbits for s in self.cell.orbits[o].occupancy}, key=str)]
+
+    @cached_property
+    def matrix(self) -> Floats:
+        """Pair energies of all sites, eV/e²."""
+        return pair_matrix(self.structure.lattice.matrix, self.structure.frac_coords)
+
+    @cached_property
+    def framework(self) -> Floats:
+        """Charges of the atoms that do not move, shape (sites of the supercell,)."""
+        charges = np.array([next(iter(site.species)).oxi_state for site in self.structure], dtype=float)
+        charges[self.sites] = 0.0
+        return charges
+
+    def charges(self, kinds: Ints) -> Floats:
+        """Return the charge of every site of the supercell for one arrangement."""
+        charges = self.framework.copy()
+        charges[self.sites] = [getattr(self.kinds[kind], "oxi_state", 0.0) for kind in kinds]
+        return charges
+
+
+def order(
+    structure: Structure, facts: CrystalFacts, *, seed: int = 0, max_atoms: int = 200, min_atoms: int = 0, k: int = 1
+) -> list[tuple[Structure, OrderingFacts]]:
+    """Return up to `k` symmetry-distinct ordered cells of a disordered crystal, lowest point-charge energy first.
+
+    The cell is the smallest that holds the refined composition exactly and neutrally; where none of at most
+    `max_atoms` does, the neutral one that deviates least, and the deviation is in the facts. Each orbit keeps its
+    refined occupancy to the nearest whole atom; where that cannot be had without two atoms on sites that exclude each
+    other, the ions on such sites move among all sites of their element at constant total, and the facts say so.
+
+    Parameters
+    ----------
+    structure, facts
+        From :func:`interlith.structures.crystals.load_crystal`, with an oxidation state on every species.
+    seed
+        Determines the result.
+    max_atoms, min_atoms
+        Bounds of the ordered cell's size; `min_atoms` asks for a larger cell than the smallest exact one.
+    k
+        How many are wanted; small cells may have fewer.
+
+    Returns
+    -------
+    orderings
+        Each with its facts. The Cartesian frame is the disordered crystal's; property ``conventional`` of the structure
+        leads back to its cell, to which Miller indices refer.
+
+    Raises
+    ------
+    RequestError
+        When charges are missing, no neutral cell fits the bounds, or no arrangement avoids excluded contacts.
+    """
+    cell = disordered_cell(structure)
+    n_cells, counts = choose_size(cell, max_atoms, min_atoms)
+    request = Request(cell, supercell(cell, n_cells), counts)
+    best = _search(request, seed, k)
+    if not np.isfinite(best.energies[0]):
+        request = replace(request, mobile=_trapped(request))
+        best = _search(request, seed, k)
+    if not np.isfinite(best.energies[0]):
+        what = f"every ordering of {facts.name} puts atoms on sites that exclude each other"
+        raise RequestError(what, facts.origin.source, "mend the occupancies of its split sites")
+    states = _distinct(request, best)[:k]
+    return [_ordered(request, facts, kinds, seed, rank) for rank, kinds in enumerate(states)]
+
+
+def ordered_crystal(
+    name_or_path: str, *, seed: int = 0, max_atoms: int = 200, min_atoms: int = 0
+) -> tuple[Structure, CrystalFacts, OrderingFacts | None]:
+    """Return a crystal ready to be cut: an ordered one as it is (and no ordering), else its lowest ordering.
+
+    Parameters
+    ----------
+    name_or_path
+        As for :func:`interlith.structures.crystals.load_crystal`.
+    seed, max_atoms, min_atoms
+        As for :func:`order`.
+
+    Raises
+    ------
+    RequestError
+        From reading or ordering.
+    """
+    structure, facts = load_crystal(name_or_path)
+    if structure.is_ordered:
+        return structure, facts, None
+    ordered, ordering = order(structure, facts, seed=seed, max_atoms=max_atoms, min_atoms=min_atoms)[0]
+    return ordered, facts, ordering
+
+
+def _search(request: Request, seed: int, k: int) -> Best:
+    """Anneal from random starts until the lowest state has been met by several runs."""
+    problem = _problem(request)
+    rng = np.random.default_rng(seed)
+    best = no_states(k if k == 1 else k + SPARE_STATES, len(request.sites))
+    temperatures = np.concatenate((np.geomspace(HOT_eV, COLD_eV, SWEEPS), np.zeros(SWEEPS // 10)))
+    for run in range(MOST_RUNS):
+        kinds = _random_start(request, rng)
+        anneal(problem, kinds, temperatures, ATTEMPTS_PER_SITE * len(kinds), int(rng.integers(2**31)), best)
+        if best.hits[0] >= AGREEMENT or (run + 1 >= PATIENCE and not np.isfinite(best.energies[0])):
+            break
+    return best
+
+
+def _problem(request: Request) -> Problem:
+    sites, matrix = request.sites, request.matrix
+    pools = _pools(request)
+    order_of_pools = np.argsort(pools, kind="stable")
+    near_start, near, blocked = _exclusions(request)
+    return Problem(
+        matrix=np.ascontiguousarray(matrix[np.ix_(sites, sites)]),
+        potential=matrix[sites] @ request.framework,
+        charges=np.array([getattr(kind, "oxi_state", 0.0) for kind in request.kinds], dtype=float),
+        allowed=_allowed(request),
+        pool_of=pools,
+        pool_start=np.searchsorted(pools[order_of_pools], np.arange(pools.max() + 2)),
+        pool_sites=order_of_pools,
+        near_start=near_start,
+        near=near,
+        blocked=blocked,
+    )
+
+
+def _pools(request: Request) -> Ints:
+    """Return the pool of each open site: its orbit, or one pool for all the orbits of the mobile elements."""
+    cell = request.cell
+    pool = {o: -1 if cell.orbits[o].symbols & request.mobile else o for o in request.orbits}
+    return np.unique([pool[int(o)] for o in request.orbit_of[request.sites]], return_inverse=True)[1].astype(np.int64)
+
+
+def _allowed(request: Request) -> NDArray[np.bool_]:
+    allowed = np.zeros((len(request.sites), len(request.kinds)), dtype=bool)
+    for row, site in enumerate(request.sites):
+        orbit = request.cell.orbits[int(request.orbit_of[site])]
+        allowed[row] = [kind in orbit.occupancy for kind in request.kinds]
+        allowed[row, 0] = not orbit.full or bool(orbit.symbols & request.mobile)
+    return allowed
+
+
+def _exclusions(request: Request) -> tuple[Ints, Ints, Ints]:
+    """List the open sites that exclude each open site, and count the other atoms that do."""
+    row_of = {int(site): row for row, site in enumerate(request.sites)}
+    near: list[list[int]] = [[] for _ in request.sites]
+    blocked = np.zeros(len(request.sites), dtype=np.int64)
+    for i, j in exclusive_pairs(request.structure):
+        for one, other in ((i, j), (j, i)):
+            if one in row_of and other in row_of:
+                near[row_of[one]].append(row_of[other])
+            elif one in row_of:
+                blocked[row_of[one]] += 1
+    start = np.cumsum([0, *map(len, near)])
+    return start.astype(np.int64), np.array([n for row in near for n in sorted(row)], dtype=np.int64), blocked
+
+
+def _random_start(request: Request, rng: np.random.Generator) -> Ints:
+    kinds = np.zeros(len(request.sites), dtype=np.int64)
+    for o in request.orbits:
+        rows = np.flatnonzero(request.orbit_of[request.sites] == o)
+        held = [request.kinds.index(s) for s, n in request.counts[o].items() for _ in range(n)]
+        kinds[rows] = rng.permutation(held + [0] * (len(rows) - len(held)))
+    return kinds
+
+
+def _trapped(request: Request) -> frozenset[str]:
+    """Return the elements that have sites excluding each other: those that must be free to move."""
+    orbits = request.cell.orbits
+    pairs = {tuple(request.orbit_of[[i, j]]) for i, j in exclusive_pairs(request.structure)}
+    return frozenset(symbol for a, b in pairs for symbol in orbits[a].symbols & orbits[b].symbols)
+
+
+def _distinct(request: Request, best: Best) -> list[Ints]:
+    """Return the states found, lowest first, without those that a symmetry of the supercell makes equal."""
+    found = [kinds for energy, kinds in zip(best.energies, best.kinds, strict=True) if np.isfinite(energy)]
+    if len(found) == 1:
+        return found
+    permutations = _permutations(request)
+    # Equal states have the same smallest image.
+    images = {min(state[p].tobytes() for p in permutations): state for state in reversed(found)}
+    return list(reversed(images.values()))
+
+
+def _permutations(request: Request) -> Ints:
+    """Return what each symmetry of the disordered supercell does to the open sites, shape (operations, sites)."""
+    structure, sites = request.structure, request.sites
+    cell = (structure.lattice.matrix, structure.frac_coords, request.orbit_of + 1)
+    symmetry = spglib.get_symmetry(cell, symprec=SYMMETRY_TOLERANCE_A)
+    places = structure.frac_coords[sites]
+    images = np.einsum("oij,nj->oni", symmetry["rotations"], places) + symmetry["translations"][:, None, :]
+    return np.asarray(cKDTree(places % 1.0, boxsize=1.0).query(images % 1.0)[1])
+
+
+def _ordered(
+    request: Request, facts: CrystalFacts, kinds: Ints, seed: int, rank: int
+) -> tuple[Structure, OrderingFacts]:
+    structure = _filled(request, kinds)
+    cell = request.cell
+    n_cells = round(len(request.structure) / len(cell.primitive))
+    off = deviation(cell, request.counts, n_cells)
+    charges = request.charges(kinds)
+    return structure, OrderingFacts(
+        crystal=facts.name,
+        formula=structure.composition.element_composition.formula.replace(" ", ""),
+        target_formula=facts.formula,
+        deviation=off,
+        n_atoms=len(structure),
+        net_charge_e=float(charges.sum()),
+        ewald_eV_per_atom=point_charge_energy(request.matrix, charges) / len(structure),
+        closest_contact_A=_closest_contact(request, kinds, structure),
+        seed=seed,
+        rank=rank,
+        oxidation_states=facts.oxidation_states or {},
+        origin=facts.origin.model_copy(update={"steps": (*facts.origin.steps, *_steps(request, kinds, off, n_cells))}),
+    )
+
+
+def _filled(request: Request, kinds: Ints) -> Structure:
+    """Return the ordered cell, atoms sorted by element, the most electropositive first."""
+    species: dict[int, Species] = {k: next(iter(site.species)) for k, site in enumerate(request.structure)}
+    for site, kind in zip(request.sites, kinds, strict=True):
+        held_by = request.kinds[kind]
+        if held_by is None:
+            del species[int(site)]
+        else:
+            species[int(site)] = held_by
+    held = sorted(species, key=lambda k: (species[k].X, k))
+    structure = Structure(request.structure.lattice, [species[k] for k in held], request.structure.frac_coords[held])
+    structure.properties = dict(request.structure.properties)
+    return structure
+
+
+def _closest_contact(request: Request, kinds: Ints, ordered: Structure) -> float:
+    partly = [not request.cell.orbits[int(o)].full for o in request.orbit_of[request.sites]]
+    held = request.sites[np.array(partly) & (kinds != 0)]
+    lattice = ordered.lattice
+    places = request.structure.frac_coords[held] if len(held) else ordered.frac_coords
+    distances = lattice.get_all_distances(places, places)
+    shortest_vector = float(lattice.get_lll_reduced_lattice().lengths[0])
+    apart = distances[~np.eye(len(places), dtype=bool)]
+    return min(shortest_vector, float(apart.min())) if len(apart) else shortest_vector
+
+
+def _steps(request: Request, kinds: Ints, off: dict[str, float], n_cells: int) -> list[str]:
+    steps = [f"ordered in {n_cells} primitive cells"]
+    if request.mobile:
+        moved = ", ".join(sorted(request.mobile))
+        steps.append(f"refined occupancies cannot be realised without contacts: {moved} moved between its sites")
+    steps += _occupancy_steps(request, kinds, n_cells)
+    if off:
+        listed = ", ".join(f"{symbol} {n:+.3f}" for symbol, n in off.items())
+        steps.append(f"composition deviates by {listed} per formula unit")
+    return steps
+
+
+def _occupancy_steps(request: Request, kinds: Ints, n_cells: int) -> list[str]:
+    steps = []
+    for o in request.orbits:
+        orbit = request.cell.orbits[o]
+        here = kinds[request.orbit_of[request.sites] == o]
+        for species, occupancy in orbit.occupancy.items():
+            held = int((here == request.kinds.index(species)).sum())
+            refined = occupancy * orbit.n_sites * n_cells
+            if abs(held - refined) > OCCUPANCY_DIGITS * len(here):
+                steps.append(f"{species.symbol} on {orbit.name}: {held} of {len(here)} sites (refined {refined:.2f})")
+    return steps
