@@ -102,8 +102,8 @@ def cut_sides(
         slab_b = turned_over(slab_b)
         step = "turned over about a: its surface vectors from above are a and -b, its top face is at the contact"
         cut_b = cut_b.model_copy(update={"origin": cut_b.origin.then(step)})
-    body_a = Body.of(bulk_a, recipe.side_a, cut_a.thickness_A)
-    body_b = Body.of(bulk_b, recipe.side_b, cut_b.thickness_A)
+    body_a = Body.of(bulk_a, cut_a.thickness_A, recipe.side_a.stiffness_GPa)
+    body_b = Body.of(bulk_b, cut_b.thickness_A, recipe.side_b.stiffness_GPa)
     return Sides(slab_a, cut_a, slab_b, cut_b, choose_rule(body_a, body_b, recipe.strain_on))
 
 
@@ -267,7 +267,7 @@ def _laid_out(slab: Atoms, cells: tuple[tuple[int, int], tuple[int, int]], commo
     """Return the supercell of a slab in the common cell, lowest atom at z = 0, every atom inside the cell."""
     multiple = np.eye(3, dtype=int)
     multiple[:2, :2] = cells
-    wide = make_supercell(slab, multiple, order="atom-major")
+    wide = make_supercell(slab, multiple, wrap=False, order="atom-major")
     places = np.linalg.solve(wide.cell.array[:2, :2].T, wide.positions[:, :2].T).T
     places -= np.floor(places + 1e-9)
     wide.positions = np.column_stack([places @ common, wide.positions[:, 2] - wide.positions[:, 2].min()])

@@ -9,8 +9,6 @@ from typing import Literal
 import numpy as np
 from pymatgen.core import Element, Structure
 
-from interlith.structures.records import SideRecipe
-
 USUAL_POISSON_RATIO = 0.33
 
 
@@ -70,13 +68,12 @@ class Body:
     thickness_A: float
 
     @classmethod
-    def of(cls, bulk: Structure, recipe: SideRecipe, thickness_A: float) -> Body:
-        """Return the body of one side: stiffness from the recipe, else from the table of the elements."""
+    def of(cls, bulk: Structure, thickness_A: float, stiffness_GPa: float | None = None) -> Body:
+        """Return the body of one side: stiffness as stated, else from the table of the elements."""
         elements = bulk.composition.element_composition.elements
-        known = recipe.stiffness_GPa
-        if known is None and len(elements) == 1:
-            known = biaxial_modulus_GPa(elements[0])
-        return cls(recipe.crystal, all(e.is_metal for e in elements), known, thickness_A)
+        if stiffness_GPa is None and len(elements) == 1:
+            stiffness_GPa = biaxial_modulus_GPa(elements[0])
+        return cls(bulk.reduced_formula, all(e.is_metal for e in elements), stiffness_GPa, thickness_A)
 
 
 def biaxial_modulus_GPa(element: Element) -> float | None:
