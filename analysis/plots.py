@@ -131,7 +131,7 @@ def interface_figure(
             _draw(ax, view, shown[column], opacity=(1.0, 1.0) if row == 0 else (1.0, 0.75))
     for ax, name in zip(axes[0], ("before relaxation", "after relaxation"), strict=False):
         ax.set_title(name if after is not None else "", fontsize=10)
-    views_named = ("side view, along b", f"contact from above,\n{CONTACT_DEPTH_A:g} Å of each side")
+    views_named = ("side view, along b", f"contact from above (±{CONTACT_DEPTH_A:g} Å)")
     for line, name in zip(axes, views_named, strict=True):
         line[0].set_ylabel(name, fontsize=9)
     _scale_bar(axes[0][0], rows[0][0])
@@ -295,7 +295,7 @@ def _scan_points(
         values = np.array([np.nan if e is None else e for e in energies], dtype=float)
         look = {"cmap": "viridis", "edgecolors": "0.3", "linewidths": 0.6, "plotnonfinite": True}
         drawn = ax.scatter(points[:, 0], points[:, 1], s=36, c=values, **look)  # type: ignore[arg-type]
-        figure.colorbar(drawn, ax=ax, label="interfacial formation energy, J/m²")
+        figure.colorbar(drawn, ax=ax, label="E_form, J/m²")
     ax.margins(0.12)
     for row in _named_points(points, labels):
         ax.annotate(labels[row], points[row], (5, 4), textcoords="offset points", fontsize=8)

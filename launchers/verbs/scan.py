@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from interlith.launchers.options import Engine, Json, MaxArea, MaxMiller, MaxStrain, Output, SideA, SideB
+from interlith.structures.errors import RequestError
+
+SHOWN = 25
+"""Rows of the printed table; ``--json`` has all."""
+
+SCREENED = 8
+"""Pairs of faces that an engine is asked about."""
 
 
 def scan(
@@ -17,5 +25,59 @@ def scan(
     output: Output = Path("interlith-scan"),
     as_json: Json = False,
 ) -> None:
-    """Rank pairs of faces of two crystals by area, strain and misorientation; with --engine, by energy too."""
-    raise NotImplementedError
+    """Rank pairs of faces of two crystals by area, strain and misorientation; with --engine, the best by energy too."""
+    from interlith.launchers.output import print_json, stray_output_to_stderr
+    from interlith.launchers.pairs import scanned_pairs, screened
+    from interlith.launchers.requested import requested_engine
+    from interlith.workflows.engines.catalogue import require
+
+    if a is None or b is None:
+        raise RequestError("a scan needs two crystals", "command line", "give --a and --b: files or library names")
+    choice = requested_engine(engine) if engine else None
+    with stray_output_to_stderr():
+        if choice:
+            require(choice, "energy", "forces")
+        rows = scanned_pairs(a, b, max_miller=max_miller, max_area_A2=max_area, max_strain=max_strain)
+        rows = screened(rows, a, b, choice, SCREENED) if choice else rows
+        picture = _picture(rows, output / f"{Path(a).stem}-{Path(b).stem}.png")
+    if as_json:
+        print_json([row | {"picture": str(picture)} for row in rows])
+    else:
+        _print(rows, a, b, picture)
+
+
+def _picture(rows: list[dict[str, Any]], path: Path) -> Path:
+    from interlith.analysis.plots import scan_figure
+    from interlith.launchers.pictures import save
+
+    energies = [row["e_form_rigid_J_m2"] for row in rows] if "e_form_rigid_J_m2" in rows[0] else None
+    areas, strains = [row["area_A2"] for row in rows], [row["max_strain_percent"] / 100 for row in rows]
+    return save(scan_figure(areas, strains, [row["faces"] for row in rows], energies), path)
+
+
+def _print(rows: list[dict[str, Any]], a: str, b: str, picture: Path) -> None:
+    from interlith.launchers.output import print_table, say
+
+    columns = {
+        "rank": "by area",
+        "faces": "faces A|B",
+        "area_A2": "area, Å²",
+        "strain_a_percent": "strain A, %",
+        "strain_b_percent": "strain B, %",
+        "misorientation_deg": "misorientation, °",
+        "n_atoms": "atoms, about",
+        "n_matches": "matches",
+        "e_form_rigid_J_m2": "rigid E_form, J/m²",
+        "why_not": "not built because",
+    }
+    present = {key: title for key, title in columns.items() if key in rows[0]}
+    title = f"{a} (A) on {b} (B): {len(rows)} pairs of faces, {rows[0]['strain_rule']}"
+    print_table(title, list(present.values()), [[row[key] for key in present] for row in rows[:SHOWN]])
+    if len(rows) > SHOWN:
+        say(f"{len(rows) - SHOWN} more with --json")
+    millers = [",".join(str(index) for index in rows[0][key]) for key in ("miller_a", "miller_b")]
+    say(
+        f"Picture: {picture}",
+        "",
+        f"Next: interlith run --a {a} --b {b} --miller-a {millers[0]} --miller-b {millers[1]}",
+    )

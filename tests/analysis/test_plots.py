@@ -130,5 +130,5 @@ def test_the_scan_draws_every_pair_in_its_units(tmp_path):
 
 def test_the_scan_by_energy_has_its_scale_and_an_empty_one_is_drawn():
     figure = scan_figure([30.0, 60.0], [0.01, 0.02], ["a", "b"], [-0.5, None])
-    assert figure.axes[1].get_ylabel() == "interfacial formation energy, J/m²"
+    assert figure.axes[1].get_ylabel() == "E_form, J/m²"
     assert not scan_figure([], [], []).axes[0].collections
