@@ -105,24 +105,29 @@ def rank_surfaces(
     """
     bulk = relax_bulk(side, effort.finer(5))
     found: list[Candidate] = []
-    refused: list[str] = []
-    for recipe, why in _cuts(bulk, side, millers, terminations_per_face):
-        label = f"({' '.join(map(str, recipe.miller))}) termination {recipe.termination}"
+    refused: dict[str, list[int]] = {}
+    for recipe, index, why in _cuts(bulk, side, millers, terminations_per_face):
         try:
             found += [candidate(relax_slab(bulk, recipe, effort), bulk.relaxed)] if not why else []
         except RequestError as fault:
             why = str(fault)
-        refused += [f"{label}: {why}"] if why else []
-    found.sort(key=lambda one: one.gamma_J_m2)
-    return Ranking(crystal=bulk.crystal.facts.name, candidates=tuple(found), refused=tuple(refused))
+        if why:
+            refused.setdefault(f"({' '.join(map(str, recipe.miller))}): {why}", []).append(index)
+    return Ranking(
+        crystal=bulk.crystal.facts.name,
+        candidates=tuple(sorted(found, key=lambda one: one.gamma_J_m2)),
+        refused=tuple(f"{told}: terminations {', '.join(map(str, which))}" for told, which in refused.items()),
+    )
 
 
-def _cuts(bulk: Bulk, side: SideRecipe, millers: Iterable[Miller], per_face: int) -> Iterator[tuple[SideRecipe, str]]:
-    """Every termination of every face with the reason to leave it out, empty for those to compute."""
+def _cuts(
+    bulk: Bulk, side: SideRecipe, millers: Iterable[Miller], per_face: int
+) -> Iterator[tuple[SideRecipe, int, str]]:
+    """Every termination of every face, its index, and the reason to leave it out (empty for those to compute)."""
     for miller in millers:
         taken = 0
         for cut in terminations(bulk.structure, miller):
-            why = "polar" if cut.polar else f"cuts {cut.units_cut} covalent units" if cut.units_cut else ""
-            why = why or (f"more than {per_face} terminations of this face" if taken >= per_face else "")
+            why = "polar" if cut.polar else "cuts covalent units" if cut.units_cut else ""
+            why = why or (f"beyond the best {per_face}" if taken >= per_face else "")
             taken += not why
-            yield side.model_copy(update={"miller": miller, "termination": cut.index}), why
+            yield side.model_copy(update={"miller": miller, "termination": cut.index}), cut.index, why

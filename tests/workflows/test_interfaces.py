@@ -6,12 +6,16 @@ from ase import Atoms
 from ase.calculators.emt import EMT
 
 from interlith.analysis.energies import interfacial_formation_energy, per_area, surface_energy
+from interlith.analysis.interfaces import Start, Starts
 from interlith.structures.crystals import load_crystal
+from interlith.structures.geometry import from_text
 from interlith.structures.interfaces import build_interface, displaced, side_alone
 from interlith.structures.records import InterfaceModel, InterfaceRecipe, SideRecipe
 from interlith.structures.slabs import oriented_bulk
 from interlith.workflows.crystals import ordered
+from interlith.workflows.efforts import Bulk, Effort, searched
 from interlith.workflows.engines.contract import EngineChoice
+from interlith.workflows.interfaces import relax_side, relax_start, relax_strained
 from interlith.workflows.registries import rigid_search
 
 EMT_CHOICE = EngineChoice(name="emt")
@@ -30,10 +34,10 @@ def frozen_formation(model: InterfaceModel, atoms: Atoms | None = None) -> float
     return interfacial_formation_energy(energy(atoms), a, b, area, model.n_interfaces)
 
 
-def recipe(a="Al", b="Cu", **changes) -> InterfaceRecipe:
+def recipe(a="Al", b="Cu", thickness_A=8.0, **changes) -> InterfaceRecipe:
     sides = {"side_a": a, "side_b": b}
     return InterfaceRecipe(
-        **{s: SideRecipe(crystal=c, miller=(1, 1, 1), thickness_A=8.0) for s, c in sides.items()},
+        **{s: SideRecipe(crystal=c, miller=(1, 1, 1), thickness_A=thickness_A) for s, c in sides.items()},
         **{"max_area_A2": 130, "strain_on": "shared", **changes},
     )
 
@@ -118,3 +122,28 @@ def test_a_crystal_survives_the_way_through_text():
         assert back.lattice.abc == pytest.approx(structure.lattice.abc)
         states = {s.specie.symbol: s.specie.oxi_state for s in back} if facts.oxidation_states else None
         assert states == facts.oxidation_states
+
+
+def test_a_registry_beyond_the_last_is_nothing(al_cu):
+    start = Start(model=al_cu, energy_eV=0.0)
+    effort = Effort(engine=EMT_CHOICE, fmax_eV_A=0.1, max_calls=100)
+    found = Starts(starts=(start,), provenance=searched(EMT_CHOICE, al_cu.xyz, 0.0, 7))
+    assert relax_start(found, 1, effort) is None
+    assert found.provenance.n_force_calls == 7
+    assert found.provenance.method.engine == "emt"
+
+
+@pytest.mark.parametrize(("side", "metal"), [(0, "Al"), (1, "Cu")])
+def test_the_strained_bulk_is_the_inside_of_the_strained_slab(side, metal, tmp_path, monkeypatch):
+    """A strained slab grows by the strained bulk's energy per atom, not by the free bulk's."""
+    monkeypatch.chdir(tmp_path)
+    effort = Effort(engine=EMT_CHOICE, fmax_eV_A=0.005, max_calls=200)
+    crystal = ordered(SideRecipe(crystal=metal, miller=(1, 1, 1)))
+    bulk = Bulk(crystal=crystal, relaxed=effort.relax(crystal.xyz, "bulk"))
+    models = [build(recipe(thickness_A=thickness, strain_on="ab"[side])) for thickness in (8.0, 16.0)]
+    thin, thick = (relax_side(model.xyz, side, effort) for model in models)
+    strained = relax_strained(bulk, models[0], side, effort)
+    n_thin, n_thick, n_strained = (len(from_text(one.xyz)) for one in (thin, thick, strained))
+    grown = (thick.energy_eV - thin.energy_eV) / (n_thick - n_thin)
+    assert grown == pytest.approx(strained.energy_eV / n_strained, abs=3e-4)
+    assert abs(grown - bulk.relaxed.energy_eV / 4) > 1.5e-3
