@@ -114,6 +114,13 @@ def test_far_apart_there_is_no_interface(al_cu):
     assert forms[3] == pytest.approx(0, abs=1e-3)
 
 
+def test_a_periodic_sandwich_counts_two_interfaces():
+    """Without vacuum both contacts are between the same faces: per interface the same."""
+    one, two = build(recipe(), gap_A=2.4), build(recipe(vacuum_A=0), gap_A=2.4)
+    assert (one.n_interfaces, two.n_interfaces) == (1, 2)
+    assert frozen_formation(two) == pytest.approx(frozen_formation(one), rel=1e-3)
+
+
 def test_a_crystal_survives_the_way_through_text():
     for name in ("Cu", "LiF", "Li2O"):
         structure, facts = load_crystal(name)
