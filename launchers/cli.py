@@ -14,6 +14,9 @@ import typer
 from interlith.launchers.verbs import build, engines, results, retry, run, scan, status, systems
 from interlith.structures.errors import InterlithError
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
 app = typer.Typer(
     name="interlith",
     help="What happens where two battery materials touch: models, energies, reactions.",
@@ -67,7 +70,10 @@ def invoke(arguments: list[str], *, debug: bool = False) -> int:
         Print the traceback as well.
     """
     try:
-        return int(app(arguments, prog_name="interlith", standalone_mode=False) or 0)
+        status = int(app(arguments, prog_name="interlith", standalone_mode=False) or 0)
+        if status == INTERRUPTED:
+            print("interrupted: the same command goes on from here", file=sys.stderr)
+        return status
     except BrokenPipeError:
         sys.stderr.close()
         return 1

@@ -17,6 +17,7 @@ from interlith.launchers.options import (
     Workers,
     Workspace,
 )
+from interlith.structures.errors import ComputationError
 
 if TYPE_CHECKING:
     from interlith.launchers.requested import Plan
@@ -37,19 +38,28 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Compute the interfacial formation energy of systems; the same command goes on where it stopped."""
-    from interlith.launchers.output import print_json, stray_output_to_stderr
+    from interlith.launchers.output import note, print_json, stray_output_to_stderr
     from interlith.launchers.requested import Sides, requested_plans
     from interlith.launchers.settings import settings
 
     chosen = settings(workspace, workers)
     with stray_output_to_stderr():
         plans = requested_plans(systems or [], Sides(a, b, miller_a, miller_b), preset, engine)
-    documents = []
+    documents, failed = [], []
     for plan in plans:
-        document = _shown(plan, as_json) if dry_run else _computed(plan, chosen, as_json)
-        documents.append(document)
+        try:
+            documents.append(_shown(plan, as_json) if dry_run else _computed(plan, chosen, as_json))
+        except ComputationError as error:
+            if len(plans) == 1:
+                raise
+            note(f"{plan.spec.name}: {error}")
+            failed.append(plan.spec.name)
     if as_json:
         print_json(documents)
+    if failed:
+        raise ComputationError(
+            f"{len(failed)} of {len(plans)} systems failed: {', '.join(failed)}", str(chosen.workspace)
+        )
 
 
 def _shown(plan: Plan, as_json: bool) -> dict[str, Any]:

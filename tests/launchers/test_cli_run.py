@@ -12,6 +12,7 @@ import pytest
 from ase.io import read
 
 from interlith.launchers.cli import invoke
+from interlith.structures.errors import ComputationError
 from interlith.structures.library import crystal_path
 
 QUICK = ["--preset", "quick", "--engine", "emt"]
@@ -119,6 +120,19 @@ def test_a_failed_job_is_told_in_one_line_with_its_folder(tmp_path, capfd):
     status, out, _ = outcome(capfd, "status", "--workspace", tmp_path / "ws")
     assert status == 0 and "Next: interlith retry" in out
     assert "Li" in refusal(capfd, "retry", "--workers", 1, "--workspace", tmp_path / "ws", status=1)
+
+
+def test_one_system_that_fails_does_not_stop_the_others(capfd, monkeypatch):
+    def computed(plan, chosen, as_json) -> dict:
+        if plan.spec.name == "li-cu":
+            raise ComputationError("no luck with Li", "a job")
+        return {"system": plan.spec.name}
+
+    monkeypatch.setattr("interlith.launchers.verbs.run._computed", computed)
+    status, out, err = outcome(capfd, "run", "li-cu", "al-cu", *QUICK, "--json")
+    assert status == 1 and json.loads(out) == [{"system": "al-cu"}]
+    assert err.splitlines()[0] == "li-cu: no luck with Li (a job)"
+    assert err.splitlines()[-1].startswith("error: 1 of 2 systems failed: li-cu (")
 
 
 def test_dry_run_computes_nothing_and_prints_the_graph(tmp_path, capfd):
