@@ -11,7 +11,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,9 +115,11 @@ class Ledger:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def writing(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def writing(self) -> Iterator[None]:
         """Everything inside is written, or nothing is."""
-        return transaction(self._database)
+        with told(self.path), transaction(self._database):
+            yield
 
     def flow(self, key: str) -> str | None:
         """Return the JSON text of a stored flow."""

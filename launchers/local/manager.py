@@ -29,7 +29,7 @@ from interlith.launchers.local.worker import FULL
 from interlith.launchers.local.workers import Pool, Worker, cores_here, is_alive, kill_group
 from interlith.launchers.local.workspace import Workspace
 from interlith.launchers.stores.documents import decode, encode
-from interlith.structures.errors import ComputationError
+from interlith.structures.errors import ComputationError, RequestError
 
 # memory that a worker with a learned engine takes
 WORKER_BYTES = 1.2e9
@@ -67,6 +67,8 @@ def run(
     ComputationError
         If the disk is full; the same call goes on once there is space.
     """
+    if workers is not None and workers < 1:
+        raise RequestError(f"{workers} workers cannot run anything", "workers", "give 1 or more")
     place = Workspace(workspace)
     began = time.monotonic()
     with place.locked(), place.ledger() as ledger, place.store as store, _full_disk_told(place.path):
@@ -129,16 +131,16 @@ class Manager:
 
     def run(self) -> None:
         """Run until nothing is left that can run."""
+        ended = False
         try:
             self._recover()
             self._tell("submitted", self.key, "")
             while self._step():
                 pass
-            self._tell("finished", self.key, "")
-        except BaseException:
-            self.pool.close(gently=False)
-            raise
-        self.pool.close(gently=True)
+            ended = True
+        finally:
+            self.pool.close(gently=ended)
+        self._tell("finished", self.key, "")
 
     def _recover(self) -> None:
         for task in self.ledger.running():

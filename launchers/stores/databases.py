@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,15 +62,13 @@ def open_database(path: Path | str, layout: Layout, *, synchronous: str) -> sqli
     ComputationError
         If the disk is full or failing.
     """
-    with told(path):
+    with told(path), ExitStack() as on_failure:
         database = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-        try:
-            if _is_new(database, path, layout):
-                _make(database, layout)
-            database.execute(f"PRAGMA synchronous = {synchronous}")
-        except BaseException:
-            database.close()
-            raise
+        on_failure.callback(database.close)
+        if _is_new(database, path, layout):
+            _make(database, layout)
+        database.execute(f"PRAGMA synchronous = {synchronous}")
+        on_failure.pop_all()
     return database
 
 
@@ -93,10 +91,9 @@ def transaction(database: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
         database.execute("COMMIT")
-    except BaseException:
-        if database.in_transaction:  # a full disk has rolled back already
+    finally:
+        if database.in_transaction:  # something failed, and SQLite has not rolled back by itself
             database.execute("ROLLBACK")
-        raise
 
 
 def _explained(error: sqlite3.Error, path: Path | str) -> InterlithError | None:

@@ -169,7 +169,9 @@ def test_a_worker_left_behind_is_ended_before_its_job_runs_again(jobs, marks, tm
     assert stray.wait(10) == -signal.SIGKILL
 
 
-def test_a_full_disk_stops_the_run_in_one_line_and_the_same_call_goes_on(jobs, marks, small_disk):
+# too little for the job's own file; enough for that and its result, too little for the store
+@pytest.mark.parametrize("left", [100_000, 800_000], ids=["job", "store"])
+def test_a_full_disk_stops_the_run_in_one_line_and_the_same_call_goes_on(jobs, marks, small_disk, left):
     workspace = small_disk / "w"
     filler = small_disk / "filler"
     flow = Flow([one := jobs.step(marks, "one"), jobs.fill_disk(300_000, one.output)])
@@ -177,12 +179,13 @@ def test_a_full_disk_stops_the_run_in_one_line_and_the_same_call_goes_on(jobs, m
     def fill(event):
         if event.kind == "completed" and event.name == "step":
             free = os.statvfs(small_disk)
-            filler.write_bytes(b"x" * (free.f_bavail * free.f_bsize - 100_000))
+            filler.write_bytes(b"x" * (free.f_bavail * free.f_bsize - left))
 
     with pytest.raises(ComputationError, match="disk is full") as caught:
         run(flow, workspace, key="graph", workers=1, on_event=fill)
     assert "\n" not in str(caught.value) and str(workspace) in str(caught.value)
     assert not list(workspace.glob("runs/*/*.tmp"))
+    assert bool(list(workspace.glob("runs/*fill*/result.json"))) == (left > 400_000)
     filler.unlink()
     assert run(flow, workspace, key="graph", workers=1).ok
     assert len(jobs.runs(marks, "one")) == 1

@@ -223,6 +223,8 @@ def test_a_flow_that_workers_cannot_run_is_refused(jobs, tmp_path):
         run(inner(), tmp_path / "w")
     with pytest.raises(RequestError, match="all the jobs that it needs"):
         run(Flow([jobs.add(jobs.add(1).output)]), tmp_path / "w")
+    with pytest.raises(RequestError, match="0 workers"):
+        run(jobs.add(1), tmp_path / "w", workers=0)
     assert status(tmp_path / "w") == []
 
 

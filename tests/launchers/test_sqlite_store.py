@@ -20,6 +20,7 @@ from maggma.stores import MemoryStore
 from monty.json import MontyDecoder
 
 from interlith.launchers.stores.documents import decode, encode
+from interlith.launchers.stores.narrowing import narrow
 from interlith.launchers.stores.sqlite import SQLiteStore, collections
 from interlith.structures.errors import ComputationError, RequestError
 
@@ -161,6 +162,24 @@ def test_the_index_never_hides_a_document(docs, criteria):
         for store in (indexed, bare):
             store.update(docs)
         same(indexed.query(criteria), bare.query(criteria))
+
+
+@pytest.mark.parametrize(
+    ("criteria", "most"),
+    [
+        ({"uuid": "7"}, 1),
+        ({"n": {"$gte": 90}, "kind": "even"}, 5),
+        ({"$or": [{"n": 3}, {"n": {"$gt": 97}}]}, 4),
+        ({"n": {"$in": [1, 2, 500]}}, 2),
+    ],
+)
+def test_the_index_spares_reading_the_rest(criteria, most):
+    with SQLiteStore(":memory:", key="uuid") as store:
+        for field in ("n", "kind"):
+            store.ensure_index(field)
+        store.update([{"uuid": str(i), "n": i, "kind": ["odd", "even"][i % 2 == 0]} for i in range(100)])
+        clause = narrow(criteria, store._indexed, '"index_outputs"')
+        assert len(list(store._candidates(clause))) <= most
 
 
 @pytest.mark.parametrize("properties", [["out.e"], ["parts.n", "uuid"], {"v": 0}, {"out": 1, "_id": 0}])
