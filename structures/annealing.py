@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -68,17 +69,6 @@ def _new_contacts(problem: Problem, kinds: Ints, a: int, b: int) -> int:
 
 
 @njit(cache=True)
-def _total(problem: Problem, kinds: Ints) -> tuple[float, int]:
-    charges = problem.charges[kinds]
-    energy = float(problem.potential @ charges + 0.5 * charges @ (problem.matrix @ charges))
-    contacts = 0
-    for site in range(len(kinds)):
-        if kinds[site] != 0:
-            contacts += _occupied_near(problem, kinds, site, -1) + problem.blocked[site]
-    return energy, contacts // 2
-
-
-@njit(cache=True)
 def _remember(best: Best, energy: float, kinds: Ints) -> None:
     k = len(best.energies)
     if energy > best.energies[k - 1] - TINY_eV:
@@ -92,12 +82,13 @@ def _remember(best: Best, energy: float, kinds: Ints) -> None:
         best.hits[0] = 0
     for later in range(k - 1, place, -1):
         best.energies[later] = best.energies[later - 1]
-        best.kinds[later] = best.kinds[later - 1]
+        for site in range(len(kinds)):
+            best.kinds[later, site] = best.kinds[later - 1, site]
     best.energies[place] = energy
-    best.kinds[place] = kinds
+    for site in range(len(kinds)):
+        best.kinds[place, site] = kinds[site]
 
 
-@njit(cache=True)
 def anneal(problem: Problem, kinds: Ints, temperatures: Floats, moves: int, seed: int, best: Best) -> None:
     r"""Anneal one start, by Metropolis' rule, and enter the contact-free states met in `best`.
 
@@ -123,30 +114,55 @@ def anneal(problem: Problem, kinds: Ints, temperatures: Floats, moves: int, seed
     best
         Changed in place.
     """
+    charges = problem.charges[kinds]
+    field = problem.potential + problem.matrix @ charges
+    start = (0.5 * float((problem.potential + field) @ charges), _contacts(problem, kinds))
+    _anneal(problem, kinds, field, start, (temperatures, moves, seed), best)
+
+
+def _contacts(problem: Problem, kinds: Ints) -> int:
+    held = np.flatnonzero(kinds)
+    near = sum(int((kinds[problem.near[problem.near_start[s] : problem.near_start[s + 1]]] != 0).sum()) for s in held)
+    return near // 2 + int(problem.blocked[held].sum())
+
+
+@njit(cache=True)
+def _anneal(
+    problem: Problem,
+    kinds: Ints,
+    field: Floats,
+    start: tuple[float, int],
+    schedule: tuple[Floats, int, int],
+    best: Best,
+) -> None:
+    # Plain loops and no linear algebra: what numba compiles fast.
+    temperatures, moves, seed = schedule
+    energy, contacts = start
     np.random.seed(seed)
     matrix, charges = problem.matrix, problem.charges
-    energy, contacts = _total(problem, kinds)
-    field = problem.potential + matrix @ charges[kinds]
+    n = len(kinds)
     lowest = np.inf
-    for temperature in temperatures:
-        for _ in range(moves):
-            a = np.random.randint(len(kinds))
-            start, stop = problem.pool_start[problem.pool_of[a]], problem.pool_start[problem.pool_of[a] + 1]
-            b = problem.pool_sites[start + np.random.randint(stop - start)]
-            if kinds[a] == kinds[b] or not (problem.allowed[a, kinds[b]] and problem.allowed[b, kinds[a]]):
-                continue
-            d = charges[kinds[b]] - charges[kinds[a]]
-            change = d * (field[a] - field[b]) + d * d * (0.5 * matrix[a, a] + 0.5 * matrix[b, b] - matrix[a, b])
-            more = _new_contacts(problem, kinds, a, b)
-            cost = change + CONTACT_eV * more
-            if cost > 0 and (temperature <= 0 or np.random.random() >= np.exp(-cost / temperature)):
-                continue
-            field += d * (matrix[a] - matrix[b])
-            kinds[a], kinds[b] = kinds[b], kinds[a]
-            energy += change
-            contacts += more
-            if contacts == 0:
-                lowest = min(lowest, energy)
-                _remember(best, energy, kinds)
+    for step in range(len(temperatures) * moves):
+        temperature = temperatures[step // moves]
+        a = np.random.randint(n)
+        pool = problem.pool_of[a]
+        first, size = problem.pool_start[pool], problem.pool_start[pool + 1] - problem.pool_start[pool]
+        b = problem.pool_sites[first + np.random.randint(size)]
+        if kinds[a] == kinds[b] or not (problem.allowed[a, kinds[b]] and problem.allowed[b, kinds[a]]):
+            continue
+        d = charges[kinds[b]] - charges[kinds[a]]
+        change = d * (field[a] - field[b]) + d * d * (0.5 * matrix[a, a] + 0.5 * matrix[b, b] - matrix[a, b])
+        more = _new_contacts(problem, kinds, a, b)
+        cost = change + CONTACT_eV * more
+        if cost > 0 and (temperature <= 0 or np.random.random() >= math.exp(-cost / temperature)):
+            continue
+        for site in range(n):
+            field[site] += d * (matrix[a, site] - matrix[b, site])
+        kinds[a], kinds[b] = kinds[b], kinds[a]
+        energy += change
+        contacts += more
+        if contacts == 0:
+            lowest = min(lowest, energy)
+            _remember(best, energy, kinds)
     if lowest < best.energies[0] + SAME_eV:
         best.hits[0] += 1

@@ -41,12 +41,12 @@ def pair_matrix(lattice: Floats, fractions: Floats, *, splitting: float | None =
     matrix
         Shape (n, n), symmetric, eV/e².
     """
-    lattice = np.ascontiguousarray(lattice, dtype=float)
-    fractions = np.ascontiguousarray(fractions, dtype=float)
+    lattice, fractions = np.asarray(lattice, dtype=float), np.asarray(fractions, dtype=float)
     volume = abs(float(np.linalg.det(lattice)))
     alpha = splitting or math.sqrt(math.pi) * (5.0 * len(fractions) / volume**2) ** (1 / 6)
-    images = _lattice_points(lattice, _REACH / alpha, margin=0.5)
-    matrix = _direct_sum(fractions, lattice, images, alpha, _REACH / alpha)
+    between = fractions[:, None] - fractions[None]
+    shifts = _lattice_points(lattice, _REACH / alpha, margin=0.5) @ lattice
+    matrix = _direct_sum((between - np.round(between)) @ lattice, shifts, alpha, _REACH / alpha)
     matrix += _reciprocal_sum(lattice, fractions, alpha, volume)
     matrix -= math.pi / (alpha**2 * volume)
     matrix[np.diag_indices_from(matrix)] -= 2 * alpha / math.sqrt(math.pi)
@@ -84,20 +84,21 @@ def _reciprocal_sum(lattice: Floats, fractions: Floats, alpha: float, volume: fl
 
 
 @njit(cache=True)
-def _direct_sum(fractions: Floats, lattice: Floats, images: Floats, alpha: float, cutoff: float) -> Floats:
-    n = len(fractions)
-    shifts = images @ lattice
+def _direct_sum(vectors: Floats, shifts: Floats, alpha: float, cutoff: float) -> Floats:
+    # Plain loops and no linear algebra: what numba compiles fast.
+    n = len(vectors)
     matrix = np.zeros((n, n))
     for i in range(n):
         for j in range(i, n):
-            between = fractions[i] - fractions[j]
-            between -= np.round(between)
-            x, y, z = between @ lattice
             total = 0.0
             for s in range(len(shifts)):
-                square = (x + shifts[s, 0]) ** 2 + (y + shifts[s, 1]) ** 2 + (z + shifts[s, 2]) ** 2
+                x = vectors[i, j, 0] + shifts[s, 0]
+                y = vectors[i, j, 1] + shifts[s, 1]
+                z = vectors[i, j, 2] + shifts[s, 2]
+                square = x * x + y * y + z * z
                 if 1e-12 < square < cutoff * cutoff:
                     distance = math.sqrt(square)
                     total += math.erfc(alpha * distance) / distance
-            matrix[i, j] = matrix[j, i] = total
+            matrix[i, j] = total
+            matrix[j, i] = total
     return matrix

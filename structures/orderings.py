@@ -32,11 +32,11 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 # From where nearly every swap of single charges is taken to where none is (eV), in even steps of the logarithm.
-HOT_eV, COLD_eV = 3.0, 0.02
+HOT_eV, COLD_eV = 1.5, 0.05
 SWEEPS, ATTEMPTS_PER_SITE = 300, 10
 MOST_RUNS = 40
 # Runs that must end in the lowest state before it is believed.
-AGREEMENT = 3
+AGREEMENT = 5
 # Runs without a single contact-free state after which the occupancies are held to be unrealisable.
 PATIENCE = 3
 SPARE_STATES = 8
