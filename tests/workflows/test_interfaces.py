@@ -1,5 +1,7 @@
 """What must be true of an interface's energies, whatever the engine: checked with EMT, which is fast."""
 
+import contextlib
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -19,6 +21,13 @@ from interlith.workflows.interfaces import relax_side, relax_start, relax_strain
 from interlith.workflows.registries import rigid_search
 
 EMT_CHOICE = EngineChoice(name="emt")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def folder(tmp_path_factory):
+    """Searches write their progress where they run."""
+    with contextlib.chdir(tmp_path_factory.mktemp("interfaces")):
+        yield
 
 
 def energy(atoms: Atoms) -> float:
@@ -141,9 +150,8 @@ def test_a_registry_beyond_the_last_is_nothing(al_cu):
 
 
 @pytest.mark.parametrize(("side", "metal"), [(0, "Al"), (1, "Cu")])
-def test_the_strained_bulk_is_the_inside_of_the_strained_slab(side, metal, tmp_path, monkeypatch):
+def test_the_strained_bulk_is_the_inside_of_the_strained_slab(side, metal):
     """A strained slab grows by the strained bulk's energy per atom, not by the free bulk's."""
-    monkeypatch.chdir(tmp_path)
     effort = Effort(engine=EMT_CHOICE, fmax_eV_A=0.005, max_calls=200)
     crystal = ordered(SideRecipe(crystal=metal, miller=(1, 1, 1)))
     bulk = Bulk(crystal=crystal, relaxed=effort.relax(crystal.xyz, "bulk"))
