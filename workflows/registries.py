@@ -7,7 +7,7 @@ is minus its gradient: each evaluation gives four numbers at the price of one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from ase import Atoms
@@ -59,7 +59,6 @@ class Contact:
     model: InterfaceModel
     energy_and_slope: Callable[[InterfaceModel], tuple[float, np.ndarray]]
     calls: int = 0
-    reach: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
         a, b = side_alone(self.model, 0), side_alone(self.model, 1)
@@ -129,7 +128,7 @@ def rigid_search(model: InterfaceModel, engine: EngineChoice, *, n_start: int = 
     RequestError
         If the engine cannot be used on these atoms.
     """
-    contact, images = Contact(model, _engine_slope(model, engine)), Images.of(model)
+    contact, images = Contact(model, engine_slope(model, engine)), Images.of(model)
     starts = _own_gaps(contact, _starts(model, contact, n_start))
     minima: list[Found] = []
     for start in starts:
@@ -205,7 +204,11 @@ class Images:
         return bool(np.sqrt(nearest.min() + (one[2] - other[2]) ** 2) < SAME_A)
 
 
-def _engine_slope(model: InterfaceModel, choice: EngineChoice) -> Callable[[InterfaceModel], tuple[float, np.ndarray]]:
+def engine_slope(model: InterfaceModel, choice: EngineChoice) -> Callable[[InterfaceModel], tuple[float, np.ndarray]]:
+    """Return the function that gives a model's energy (eV) and its slope by x, y and gap (eV/Å); see `rigid_search`.
+
+    The slope is −Σ F over side B; a cell without vacuum also grows with the gap. Each call writes a line of progress.
+    """
     _, atoms, _ = ready(model.xyz, choice)
     calculator, report, upper = atoms.calc, Progress("registries"), np.array(model.side_b)
     calls = 0
@@ -263,7 +266,8 @@ def _descend(contact: Contact, start: Found, known: list[np.ndarray], images: Im
         np.ones(3),
         lambda point: any(images.same(point.place, one) for one in known),
     )
-    return replace(aside, calls=aside.calls + start.calls)
+    lowest = min(aside.point, start.point, key=lambda point: point.energy)
+    return replace(aside, point=lowest, calls=aside.calls + start.calls)
 
 
 def _minimise(
