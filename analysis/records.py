@@ -198,6 +198,7 @@ class Deviation(Record):
     percent: float = Field(description="result minus reference, in percent of the reference")
     tag: Literal["read", "recalled", "derived"]
     source: str
+    functional: str | None = Field(default=None, description="of the reference; None for an experiment or if not known")
 
 
 class SurfaceRecord(Record):

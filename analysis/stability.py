@@ -52,3 +52,15 @@ def fit_surface_energy(units: Sequence[float], energies_eV: Sequence[float], are
         n=len(n_units),
         tolerance_J_m2=GAMMA_TOLERANCE_J_M2,
     )
+
+
+def gamma_by_start(units: Sequence[float], energies_eV: Sequence[float], area_A2: float) -> tuple[float, ...]:
+    """Return γ from all slabs, then without the thinnest, and so on down to three: its convergence with thickness.
+
+    Parameters
+    ----------
+    units, energies_eV, area_A2
+        As for :func:`fit_surface_energy`, thinnest first.
+    """
+    starts = range(len(units) - 2)
+    return tuple(fit_surface_energy(units[n:], energies_eV[n:], area_A2).gamma_J_m2 for n in starts)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache
-from importlib.resources import files
-from typing import Any
 
 from pydantic import Field
 
 from interlith.analysis import surrogates
 from interlith.analysis.energies import formula_units, surface_energy
-from interlith.analysis.records import Deviation, Provenance, Relaxation, SurfaceRecord
+from interlith.analysis.records import Provenance, Relaxation, SurfaceRecord
+from interlith.analysis.references import deviations
 from interlith.analysis.stability import fit_surface_energy
 from interlith.structures.geometry import from_text
-from interlith.structures.records import Miller, Record, SlabFacts
+from interlith.structures.records import Record, SlabFacts
 
 
 class RelaxedSlab(Record):
@@ -106,21 +103,6 @@ def candidate(slab: RelaxedSlab, bulk: Relaxation) -> Candidate:
     )
 
 
-def deviations(crystal: str, miller: Miller, gamma_J_m2: float) -> tuple[Deviation, ...]:
-    """Return the reference values of a face with the deviation of `gamma_J_m2` from each; empty if none is known."""
-    table = _references()
-    face = "".join(str(abs(index)) for index in sorted(miller, key=abs, reverse=True))
-    return tuple(
-        Deviation(
-            value=value,
-            percent=100 * (gamma_J_m2 / value - 1),
-            tag=table["source"][source]["tag"],
-            source=table["source"][source]["text"],
-        )
-        for source, value in table.get(crystal, {}).get(face, {}).items()
-    )
-
-
 def _caveats(slabs: Sequence[RelaxedSlab], provenance: Provenance) -> tuple[str, ...]:
     told = [surrogates.caveat(provenance.method)]
     if not all(slab.facts.symmetric for slab in slabs):
@@ -131,8 +113,3 @@ def _caveats(slabs: Sequence[RelaxedSlab], provenance: Provenance) -> tuple[str,
         if not slab.relaxed.converged
     ]
     return tuple(text for text in told if text)
-
-
-@cache
-def _references() -> dict[str, Any]:
-    return tomllib.loads((files("interlith.analysis") / "surface_references.toml").read_text(encoding="utf-8"))

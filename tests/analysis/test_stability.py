@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interlith.analysis.energies import per_area
-from interlith.analysis.stability import fit_surface_energy
+from interlith.analysis.stability import fit_surface_energy, gamma_by_start
 from interlith.structures.errors import RequestError
 
 
@@ -34,6 +34,16 @@ def test_too_thin_slabs_are_seen():
     assert not fit.converged
     assert fit.residual_eV > 0.05
     assert fit.gamma_J_m2 - fit.gamma_change_J_m2 == pytest.approx(per_area(1.0, 12.0))
+
+
+def test_convergence_shows_by_leaving_out_the_thinnest():
+    """One slab too thin by half an eV: every γ but the first is that of the line through the others."""
+    units = np.array([1, 2, 3, 4, 5])
+    energies = 1.0 - 3.0 * units + np.array([0.5, 0, 0, 0, 0])
+    first, *others = gamma_by_start(units, energies, 6.0)
+    assert others == pytest.approx([per_area(1.0, 12.0)] * 2)
+    assert first - others[0] > 0.5
+    assert first == fit_surface_energy(units, energies, 6.0).gamma_J_m2
 
 
 def test_two_thicknesses_are_no_fit():

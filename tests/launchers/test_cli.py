@@ -151,7 +151,9 @@ def test_engines_say_what_is_missing_and_how_to_get_it(capfd):
     assert engines["emt"]["installed"] and engines["emt"]["surrogate"]
     for name in ("chgnet", "sevennet-0", "sevennet-l3i5"):
         assert engines[name]["installed"] or "pip install" in engines[name]["get"]
-    assert outcome(capfd, "engines", "emt")[0] == 0
+    assert {row["tag"] for row in engines["emt"]["surface_energies"]} == {"recalled"}
+    status, out, _ = outcome(capfd, "engines", "emt")
+    assert status == 0 and "Surface energies measured with emt" in out and "(111) < (100) < (110): holds" in out
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from ase.data import chemical_symbols
 
+from interlith.analysis.surrogates import surface_error
 from interlith.structures.errors import RequestError, unknown_name
 from interlith.workflows.engines.classical import EXAMPLE, entry_of_path
 from interlith.workflows.engines.contract import Capability, Engine, EngineChoice, Entry, Loader
@@ -80,23 +81,20 @@ BUILT_IN: Mapping[str, Entry] = {
             "CHGNet 0.3.0",
             "chgnet",
             "graph network of 0.4 million parameters, 89 elements: the fastest learned engine",
-            "surface energies of Li, LiF, Li2O, Cu, Al 29 to 51 % below PBE; with D3(BJ) binds P-DOL 0.8 to 1.8 eV, "
-            "PVDF-HFP 2.2 eV too strongly",
+            "with D3(BJ) binds P-DOL 0.8 to 1.8 eV, PVDF-HFP 2.2 eV too strongly",
         ),
         _learned(
             "sevennet-0",
             "SevenNet-0 (11Jul2024)",
             "sevenn",
             "equivariant network, 89 elements: two to three times CHGNet's cost",
-            "surface energies 3 to 46 % below PBE, worst for Li; with D3(BJ) binds P-DOL 0.2 eV, "
-            "PVDF-HFP 1.5 eV too strongly",
+            "with D3(BJ) binds P-DOL 0.2 eV, PVDF-HFP 1.5 eV too strongly",
         ),
         _learned(
             "sevennet-l3i5",
             "SevenNet-l3i5",
             "sevenn",
             "equivariant network up to l = 3, 89 elements: the most accurate here, about three times SevenNet-0's cost",
-            "surface energies within 16 % of PBE for LiF, Li2O, Cu, Al, 29 to 39 % low for Li; "
             "with D3(BJ) binds P-DOL within 0.14 eV, PVDF-HFP 1.2 eV too strongly",
         ),
     )
@@ -226,7 +224,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         "version": _version(entry.packages[0]) if installed and entry.packages else None,
         "get": "" if installed else how_to_get(entry),
         "weights_shipped": entry.ships_weights,
-        "known_error": entry.known_error,
+        "known_error": "; ".join(text for text in (surface_error(entry.name), entry.known_error) if text),
     }
 
 
