@@ -9,7 +9,35 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from sevenn.calculator import SevenNetCalculator
+from sevenn.nn.convolution import IrrepsConvolution
+
+from interlith.workflows.engines.convolution import Convolution, Plan
+
+
+class FusedConvolution(torch.nn.Module):
+    """SevenNet's convolution layer in one pass over the edges, with the weights of the layer it replaces.
+
+    Measured on one thread, CPU seconds a force call, e3nn's → this: 96 atoms of MgO, SevenNet-0 2.5 → 0.4,
+    SevenNet-l3i5 5.7 → 0.7; 84 atoms of Li|LiF 0.68 → 0.16 and 2.0 → 0.26; peak memory 2.4 → 0.8 GB. Forces differ
+    by 4e-6 eV/Å at most.
+    """
+
+    def __init__(self, layer: IrrepsConvolution) -> None:
+        super().__init__()
+        self.layer = layer
+        self.plan = Plan.of(layer.convolution)
+
+    def forward(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Replace the features of the atoms by the messages they receive."""
+        layer = self.layer
+        target, source = data[layer.key_edge_idx]
+        weight = layer.weight_nn(data[layer.key_weight_input])
+        x, y = data[layer.key_x], data[layer.key_filter]
+        messages = Convolution.apply(x, y, weight, source, target, self.plan)  # type: ignore[no-untyped-call]
+        data[layer.key_x] = messages / layer.denominator
+        return data
 
 
 class EquivariantCalculator(SevenNetCalculator):
@@ -29,6 +57,14 @@ class EquivariantCalculator(SevenNetCalculator):
     def __init__(self, weights: Path, device: str) -> None:
         # The accelerators need CUDA libraries; an engine's numbers must not depend on their being there.
         super().__init__(weights, device=device, enable_cueq=False, enable_flash=False, enable_oeq=False)
+        self.model.requires_grad_(False)  # only the positions are ever varied
+        if self.device.type == "cpu":
+            self._fuse_convolutions()
+
+    def _fuse_convolutions(self) -> None:
+        for name, layer in list(self.model.named_children()):
+            if isinstance(layer, IrrepsConvolution):
+                self.model.replace_module(name, FusedConvolution(layer))
 
     def output_to_results(self, output: dict[str, Any]) -> dict[str, Any]:
         """Return ASE's results in double precision."""
