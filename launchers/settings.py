@@ -17,7 +17,7 @@ from interlith.structures.errors import RequestError
 class Settings(BaseSettings):
     """What may differ from one machine to the next without any number changing."""
 
-    model_config = SettingsConfigDict(env_prefix="INTERLITH_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="INTERLITH_", extra="ignore", frozen=True)
 
     workspace: Path = Field(default=Path("interlith-workspace"), description="store, states and run folders")
     workers: int | None = Field(default=None, ge=1, description="jobs side by side; None: by cores")

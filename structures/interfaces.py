@@ -253,6 +253,28 @@ def displaced(model: InterfaceModel, shift: tuple[float, float], gap_A: float) -
     return model.model_copy(update={"xyz": to_text(atoms), "shift": tuple(shift), "gap_A": gap_A})
 
 
+def with_sides(model: InterfaceModel, side_a: Atoms, side_b: Atoms) -> InterfaceModel:
+    """Return the model with its sides in other geometries, at the same registry, gap and vacuum.
+
+    Parameters
+    ----------
+    model
+        As built.
+    side_a, side_b
+        Each side in the model's order and lateral cell (see :func:`side_alone`), relaxed alone, say; a rigid
+        drift in the plane is taken out.
+    """
+    atoms, old = model.atoms, model.atoms
+    for k, side in enumerate((side_a, side_b)):
+        own = atoms.arrays[SIDE] == k
+        moved = side.positions - old.positions[own]
+        atoms.positions[own] = side.positions - [*moved[:, :2].mean(axis=0), 0]
+    below, above = (atoms.positions[atoms.arrays[SIDE] == k, 2] for k in (0, 1))
+    atoms.positions[atoms.arrays[SIDE] == 1, 2] += model.gap_A - (above.min() - below.max())
+    atoms.cell[2, 2] += float(np.ptp(atoms.positions[:, 2]) - np.ptp(old.positions[:, 2]))
+    return model.model_copy(update={"xyz": to_text(atoms), "origin": model.origin.then("sides relaxed alone")})
+
+
 def side_alone(model: InterfaceModel | Atoms, side: int) -> Atoms:
     """Return the atoms of one side (0 is A, 1 is B) in the model's cell, in the model's order."""
     atoms = model if isinstance(model, Atoms) else model.atoms

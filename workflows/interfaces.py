@@ -16,7 +16,7 @@ from jobflow import Flow, Job, Maker
 from interlith.analysis.interfaces import Evidence, Question, SideEvidence, Start, Starts, answer, lowest_of
 from interlith.analysis.records import InterfaceRecord, Relaxation, Static
 from interlith.structures.geometry import from_text, to_text
-from interlith.structures.interfaces import build_interface, displaced, side_alone
+from interlith.structures.interfaces import build_interface, displaced, side_alone, with_sides
 from interlith.structures.records import InterfaceModel, InterfaceRecipe, SideRecipe
 from interlith.structures.references import bulk_in_plane
 from interlith.structures.slabs import oriented_bulk
@@ -57,12 +57,14 @@ class InterfaceMaker(Maker):
         """
         bulks = [self._bulk(side) for side in (recipe.side_a, recipe.side_b)]
         model = named_job(build, "build", recipe, *(bulk.output for bulk in bulks))
+        cuts = [self._cut(k, side, model) for k, side in enumerate((recipe.side_a, recipe.side_b))]
+        rested = named_job(rest, "sides at rest", model.output, *(cut.output for cut in cuts))
         search = named_job(
-            find_starts, "rigid registries", model.output, self.engine, self.preset.rigid_starts, self._k
+            find_starts, "rigid registries", rested.output, self.engine, self.preset.rigid_starts, self._k
         )
         relaxed = [named_job(relax_start, f"registry {k + 1}", search.output, k, self._effort) for k in range(self._k)]
         winner = named_job(pick, "pick", [one.output for one in relaxed])
-        sides = [self._side(k, recipe, bulks[k], model, winner) for k in (0, 1)]
+        sides = [self._side(k, recipe, bulks[k], model, winner) | {"cut": cuts[k]} for k in (0, 1)]
         record = named_job(
             conclude,
             "record",
@@ -71,8 +73,9 @@ class InterfaceMaker(Maker):
             [one.output for one in relaxed],
             *({name: one.output for name, one in side.items()} for side in sides),
         )
-        of_sides = [one for side in sides for name, one in side.items() if name != "bulk"]
-        return Flow([*bulks, model, search, *relaxed, winner, *of_sides, record], output=record.output, name=self.name)
+        of_sides = [one for side in sides for name, one in side.items() if name not in ("bulk", "cut")]
+        jobs = [*bulks, model, *cuts, rested, search, *relaxed, winner, *of_sides, record]
+        return Flow(jobs, output=record.output, name=self.name)
 
     @property
     def _k(self) -> int:
@@ -89,12 +92,14 @@ class InterfaceMaker(Maker):
     def _bulk(self, side: SideRecipe) -> Job:
         return named_job(relax_bulk, f"bulk {side.crystal}", side, self._fine)
 
+    def _cut(self, k: int, side: SideRecipe, model: Job) -> Job:
+        return named_job(relax_side, f"{side.crystal} alone", model.output.xyz, k, self._effort)
+
     def _side(self, k: int, recipe: InterfaceRecipe, bulk: Job, model: Job, winner: Job) -> dict[str, Job]:
         crystal = (recipe.side_a, recipe.side_b)[k].crystal
         return {
             "bulk": bulk,
             "strained": named_job(relax_strained, f"strained {crystal}", bulk.output, model.output, k, self._fine),
-            "cut": named_job(relax_side, f"{crystal} alone", model.output.xyz, k, self._effort),
             "rejoined": named_job(
                 relax_side, f"{crystal} alone, from the interface", winner.output.xyz, k, self._effort
             ),
@@ -114,6 +119,14 @@ class InterfaceMaker(Maker):
 def build(recipe: InterfaceRecipe, a: Bulk, b: Bulk) -> InterfaceModel:
     """Cut both relaxed bulks, match them and stack them."""
     return build_interface(a.structure, a.crystal.facts, b.structure, b.crystal.facts, recipe)
+
+
+def rest(model: InterfaceModel, cut_a: Relaxation, cut_b: Relaxation) -> InterfaceModel:
+    """Put the sides, each relaxed alone, in the place of the sides as cut.
+
+    So a registry starts from surfaces that have already rebuilt: what changes after it is due to the contact.
+    """
+    return with_sides(model, from_text(cut_a.xyz), from_text(cut_b.xyz))
 
 
 def find_starts(model: InterfaceModel, engine: EngineChoice, n_start: int, k: int) -> Starts:

@@ -88,7 +88,7 @@ def test_the_graph_can_be_drawn_before_anything_runs():
     text = drawn(flow)
     for name in ("bulk Al", "bulk Cu", "build", "registry 6", "record"):
         assert name in text
-    assert len(flow.jobs) == 2 + 1 + 1 + 6 + 1 + 2 * 4 + 1
+    assert len(flow.jobs) == 2 + 1 + 1 + 1 + 6 + 1 + 2 * 4 + 1
 
 
 def test_flow_survives_its_own_json():
@@ -115,4 +115,4 @@ def test_what_a_person_sets_reaches_the_flow():
     resolved, preset = plan(system, PRESETS["quick"])
     assert (preset.fmax_eV_A, preset.registries) == (0.02, 3)
     assert resolved.recipe.side_a.thickness_A == PRESETS["quick"].thickness_A
-    assert len(study(system, PRESETS["quick"]).jobs) == 2 + 1 + 1 + 3 + 1 + 2 * 4 + 1
+    assert len(study(system, PRESETS["quick"]).jobs) == 2 + 1 + 1 + 1 + 3 + 1 + 2 * 4 + 1
