@@ -61,6 +61,36 @@ class Comparison(Record):
     doi: str
 
 
+class PresetCheck(Record):
+    """How far one preset's answer was from a heavier one's, with the same engine; measured once."""
+
+    system: str
+    engine: str
+    quantity: str
+    unit: str
+    preset: str
+    value: float
+    against: str
+    value_against: float
+    date: str
+    version: str = Field(description="of interlith")
+
+    @property
+    def told(self) -> str:
+        """The check in one line."""
+        return (
+            f"measured once, {self.date}, {self.engine}: {self.quantity} {self.value:.2f} {self.unit} with preset "
+            f"{self.preset}, {self.value_against:.2f} with {self.against}"
+        )
+
+
+def preset_checks(record: InterfaceRecord) -> tuple[PresetCheck, ...]:
+    """Return the measured checks of this record's preset, for its system and engine."""
+    checks = (PresetCheck(**entry) for entry in _read("presets_measured.toml").get("check", []))
+    asked = (record.system, record.provenance.method.engine, record.preset)
+    return tuple(check for check in checks if (check.system, check.engine, check.preset) == asked)
+
+
 def published_values(system: str | None = None, quantity: str | None = None) -> tuple[PublishedValue, ...]:
     """Return the published values of a system (all systems by default), in the order of the file."""
     document = _document()
@@ -127,6 +157,10 @@ def _source(entry: dict[str, Any], sources: dict[str, Any]) -> Source:
     return Source(key=entry["source"], **sources[entry["source"]])
 
 
-@cache
 def _document() -> dict[str, Any]:
-    return tomllib.loads(files("interlith.analysis").joinpath("published.toml").read_text(encoding="utf-8"))
+    return _read("published.toml")
+
+
+@cache
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads(files("interlith.analysis").joinpath(name).read_text(encoding="utf-8"))

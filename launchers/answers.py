@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def answer(stored: StoredRecord, files: list[Path]) -> dict[str, Any]:
     """Return what ``--json`` says of one record: rows, comparison, contact, files and the whole record."""
-    from interlith.analysis.compare import beside
+    from interlith.analysis.compare import beside, preset_checks
 
     record = stored.record
     return {
@@ -26,6 +26,7 @@ def answer(stored: StoredRecord, files: list[Path]) -> dict[str, Any]:
         "converged": record.provenance.converged,
         "results": record_rows(stored),
         "published": [row.model_dump(mode="json") for row in beside(record)],
+        "preset_checks": [check.model_dump(mode="json") for check in preset_checks(record)],
         "registries": [registry.model_dump(mode="json") for registry in record.registries],
         "contact": record.contact.model_dump(mode="json"),
         "caveats": list(record.caveats),
@@ -38,6 +39,8 @@ def answer(stored: StoredRecord, files: list[Path]) -> dict[str, Any]:
 
 def print_answer(stored: StoredRecord, files: list[Path]) -> None:
     """Print one record: what was computed, how far to trust it, what was published, which files hold it."""
+    from interlith.analysis.compare import preset_checks
+
     record = stored.record
     say("", *_heading(record))
     rows = record_rows(stored)
@@ -49,6 +52,7 @@ def print_answer(stored: StoredRecord, files: list[Path]) -> None:
     print_table("", columns, cells)
     _print_registries(record)
     _print_published(record)
+    say(*(f"Preset {check.preset}: {check.told}" for check in preset_checks(record)))
     contact = record.contact
     say(f"Contact: {'a reaction took place' if contact.reacted else 'no reaction'}: {contact.why}.")
     say(

@@ -8,36 +8,25 @@ from __future__ import annotations
 from pathlib import Path
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+from pydantic_settings import SettingsConfigDict
 from yaml import YAMLError
 
 from interlith.structures.errors import RequestError
+from interlith.workflows.engines.settings import FILE, EngineSettings
 
 
-class Settings(BaseSettings):
-    """What may differ from one machine to the next without any number changing."""
+class Settings(EngineSettings):
+    """What may differ from one machine to the next without any number changing; an unknown name is refused."""
 
-    model_config = SettingsConfigDict(env_prefix="INTERLITH_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(extra="forbid")
 
     workspace: Path = Field(default=Path("interlith-workspace"), description="store, states and run folders")
     workers: int | None = Field(default=None, ge=1, description="jobs side by side; None: by cores")
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 the signature is pydantic's
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Order the sources: arguments, environment, the file in the home folder."""
-        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, settings_file())
-
 
 def settings_file() -> Path:
     """Return the person's settings file, whether it exists or not."""
-    return Path.home() / ".interlith.yaml"
+    return Path.home() / FILE
 
 
 def settings(workspace: Path | None = None, workers: int | None = None) -> Settings:

@@ -40,9 +40,22 @@ from interlith.workflows.presets import PRESETS, Calculation
 
 Tables = dict[str, dict[str, Any]]
 
-HEAD = ("name", "title", "kind", "sources", "notes")
+HEAD = ("name", "title", "kind", "sources", "notes", "candidates")
 SIDES = ("side_a", "side_b")
 TABLES = (*SIDES, "interface", "calculation")
+
+
+class FaceCandidate(Record):
+    """One cut that was weighed when a system's face was chosen; γ is the mean over its two faces."""
+
+    miller: Miller
+    termination: int
+    gamma_cut_J_m2: float = Field(description="unrelaxed")
+    gamma_J_m2: float | None = Field(default=None, description="relaxed; None where the cut alone ruled it out")
+    n_atoms: int
+    area_A2: float
+    bonds_cut: str = Field(description="on both faces, per surface cell")
+    engine: str
 
 
 class SystemSpec(Record):
@@ -57,6 +70,7 @@ class SystemSpec(Record):
     asked: Tables = Field(default_factory=dict, description="what a person changed; stronger than any preset's table")
     sources: tuple[str, ...] = ()
     notes: str = ""
+    candidates: tuple[FaceCandidate, ...] = Field(default=(), description="what side B's face was chosen from")
 
     def resolved(self, preset: str) -> SystemSpec:
         """Return the system as it stands under one preset: its own tables, the preset's, the person's.

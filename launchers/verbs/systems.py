@@ -40,6 +40,7 @@ def _document(name: str) -> dict[str, Any]:
         "presets": spec.presets,
         "sources": list(spec.sources),
         "notes": spec.notes,
+        "candidates": [one.model_dump(mode="json") for one in spec.candidates],
         "crystals": {side.crystal: _crystal_source(side.crystal) for side in sides.values()},
         "published": [value.model_dump(mode="json") for value in published_values(spec.name)],
         "claims": [claim.model_dump(mode="json") for claim in published_claims(spec.name)],
@@ -69,10 +70,18 @@ def _show(document: dict[str, Any]) -> None:
         settings = [[key, str(value)] for key, value in sorted(_flat(document[table]).items())]
         if settings:
             print_table(f"\n{table}", ["setting", "value"], settings)
+    if document["candidates"]:
+        columns = ["face", "cut", "γ as cut, J/m²", "γ relaxed, J/m²", "atoms", "Å²", "bonds cut", "engine"]
+        print_table("\nFaces weighed for side B", columns, [_weighed(one) for one in document["candidates"]])
     values = [[v["quantity"], v["value"], v["unit"], v["source"]["doi"], v["tag"]] for v in document["published"]]
     if values:
         print_table("\nPublished values", ["quantity", "value", "unit", "doi", "tag"], values)
     say(*(f"  claimed: {claim['statement']} ({claim['source']['doi']})" for claim in document["claims"]))
+
+
+def _weighed(one: dict[str, Any]) -> list[object]:
+    keys = ("termination", "gamma_cut_J_m2", "gamma_J_m2", "n_atoms", "area_A2", "bonds_cut", "engine")
+    return [" ".join(map(str, one["miller"])), *(one[key] for key in keys)]
 
 
 def _flat(tables: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from interlith.analysis.compare import beside, published_claims, published_values
+from interlith.analysis.compare import beside, preset_checks, published_claims, published_values
 from interlith.structures.errors import ComputationError
 
 ROOT = Path(__file__).parents[2]
@@ -62,3 +62,15 @@ def test_only_the_command_line_reads_published_values():
             if "interlith.analysis.compare" in modules or "published.toml" in path.read_text():
                 readers.add(room if path.name != "compare.py" else "compare.py")
     assert readers <= {"compare.py", "launchers"}
+
+
+def test_a_preset_check_is_shown_for_its_own_system_engine_and_preset_only(handmade_record, monkeypatch):
+    row = {
+        "system": "li-lagp", "engine": "chgnet", "quantity": "interfacial_formation_energy", "unit": "J/m²",
+        "preset": handmade_record().preset, "value": -1.0, "against": "paper", "value_against": -1.2,
+        "date": "2026-01-01", "version": "0.1.0",
+    }  # fmt: skip
+    others = [row | {"system": "li-lif"}, row | {"engine": "emt"}, row | {"preset": "none"}]
+    monkeypatch.setattr("interlith.analysis.compare._read", lambda name: {"check": [row, *others]})
+    (check,) = preset_checks(handmade_record())
+    assert "-1.00" in check.told and "-1.20" in check.told and "chgnet" in check.told
