@@ -104,8 +104,12 @@ def _heading(record: InterfaceRecord) -> list[str]:
 
 def _told(row: dict[str, Any], record: InterfaceRecord) -> str:
     """Return a row's definition, with its caveat unless that is said of the whole record below."""
-    alone = row["caveat"] and row["caveat"] not in record.caveats
-    return f"{row['definition']} [{row['caveat']}]" if alone else str(row["definition"])
+    reaction = f"contains a reaction: {record.contact.why}"
+    caveat = (row["caveat"] or "").replace(reaction, "contains a reaction, see below")
+    for said_below in record.caveats:
+        caveat = caveat.replace(said_below, "")
+    caveat = caveat.strip("; ")
+    return f"{row['definition']} [{caveat}]" if caveat else str(row["definition"])
 
 
 def _print_registries(record: InterfaceRecord) -> None:
