@@ -29,7 +29,7 @@ SAME_MEV_A2 = 0.02
 
 def build(a: tuple, b: tuple) -> InterfaceModel:
     sides = [SideRecipe(crystal=crystal, miller=miller, thickness_A=8.0) for crystal, miller in (a, b)]
-    recipe = InterfaceRecipe(side_a=sides[0], side_b=sides[1], max_area_A2=60)
+    recipe = InterfaceRecipe(side_a=sides[0], side_b=sides[1], max_area_A2=60, strain_on="shared")
     return build_interface(*load_crystal(a[0]), *load_crystal(b[0]), recipe)
 
 

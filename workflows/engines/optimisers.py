@@ -125,8 +125,8 @@ def minimise(
 ) -> Outcome:
     """Move `atoms` (with a calculator, left untouched) to a local minimum of the engine's energy.
 
-    BFGS on a Hessian of springs between neighbours, in a trust region. ASE's own quasi-Newton methods, given the same
-    Hessian, took as many calls as without it (`tests/benchmarks/test_relaxation.py` has the peers).
+    BFGS on a Hessian of springs between neighbours, in a trust region. ASE's `BFGSLineSearch`, started from the same
+    Hessian, took as many calls as without it, twice as many as this (Al|Cu of `tests/benchmarks/test_relaxation.py`).
 
     Parameters
     ----------
