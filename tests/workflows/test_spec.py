@@ -150,3 +150,14 @@ def test_indices_read_back_however_they_are_written(miller):
 def test_indices_that_are_none_are_refused(wrong):
     with pytest.raises(RequestError, match="not three integers"):
         miller_from(wrong)
+
+
+def test_the_face_of_li_lagp_is_the_lowest_of_those_weighed():
+    spec = load_system("li-lagp")
+    relaxed = [one for one in spec.candidates if one.gamma_J_m2 is not None]
+    best = min(relaxed, key=lambda one: one.gamma_J_m2)
+    assert len({tuple(sorted(map(abs, one.miller))) for one in relaxed}) >= 4
+    assert best.miller == spec.recipe.side_b.miller
+    assert best.termination == (spec.recipe.side_b.termination or 0)
+    assert not any("P-O" in one.bonds_cut for one in spec.candidates)
+    assert all(one.engine == PRESETS["default"].engine for one in spec.candidates)
