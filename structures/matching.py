@@ -40,6 +40,7 @@ class _Pairs:
     cell_b: np.ndarray
 
     def take(self, chosen: np.ndarray) -> _Pairs:
+        """Return the chosen pairs (indices or a mask), in that order."""
         return _Pairs(
             self.rows_a[chosen],
             self.rows_b[chosen],
@@ -183,20 +184,24 @@ class _Bounds:
 
     @property
     def stretch(self) -> tuple[float, float]:
+        """Smallest and largest stretch of A's cell onto B's that the strain allows."""
         low, high = self.rule.stretch_window(self.max_strain)
         return low * (1 - ROUNDING), high * (1 + ROUNDING)
 
     @property
     def areas(self) -> tuple[float, float]:
+        """Areas of the primitive surface cells of A and B, Å²."""
         return abs(float(np.linalg.det(self.surface_a))), abs(float(np.linalg.det(self.surface_b)))
 
     @property
     def largest_a(self) -> int:
+        """Largest number of A's cells within the area."""
         widest = self.stretch[0] ** (2 * (1 - self.rule.share_b))
         return int(self.max_area_A2 / self.areas[0] / widest * (1 + ROUNDING))
 
     @property
     def largest_b(self) -> int:
+        """Largest number of B's cells that the strain lets meet so many of A's."""
         return int(self.largest_a * self.areas[0] / self.areas[1] * self.stretch[1] ** 2)
 
 

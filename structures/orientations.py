@@ -49,6 +49,7 @@ class _Face:
 
     @property
     def surface(self) -> np.ndarray:
+        """Surface vectors, rows (2, 2) in Å."""
         return self.cell[:2, :2]
 
     @cached_property

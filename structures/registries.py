@@ -174,6 +174,7 @@ class _Torus:
     translations: np.ndarray
 
     def images(self, point: np.ndarray) -> np.ndarray:
+        """Return where the operations bring a point, shape (operations, 2), Å; not reduced to one cell."""
         return point @ self.rotations + self.translations
 
     def distances(self, points: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -214,6 +214,7 @@ def engine_slope(model: InterfaceModel, choice: EngineChoice) -> Callable[[Inter
     calls = 0
 
     def energy_and_slope(moved: InterfaceModel) -> tuple[float, np.ndarray]:
+        """Evaluate a model once; count and report it."""
         nonlocal calls
         calls += 1
         atoms = moved.atoms

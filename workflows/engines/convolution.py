@@ -102,14 +102,16 @@ class Convolution(torch.autograd.Function):
     """x (atoms, features), y (edges, harmonics), w (edges, weights) → messages summed at each edge's target."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, y: Tensor, w: Tensor, source: Tensor, target: Tensor, plan: Plan) -> Tensor:  # noqa: D102
+    def forward(ctx: Any, x: Tensor, y: Tensor, w: Tensor, source: Tensor, target: Tensor, plan: Plan) -> Tensor:
+        """Return the messages, shape (atoms, messages); source and target name each edge's atoms."""
         arrays = _taken(x, plan.feature_order), _plain(y), _plain(w), _plain(source), _plain(target)
         ctx.arrays, ctx.plan = arrays, plan
         out = _sum_over_edges(_messages, arrays, plan, (len(x), plan.messages.dim))
         return torch.from_numpy(_reordered(out, plan.message_order))
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:  # noqa: D102
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the slopes along x, y and w of what has this slope along the messages."""
         arrays, plan = ctx.arrays, ctx.plan
         x, y, w = arrays[:3]
         g = _taken(slope, plan.message_order)
@@ -139,7 +141,7 @@ def _sum_over_edges(kernel: Callable[..., None], arrays: tuple[Any, ...], plan: 
     bounds = np.linspace(0, len(arrays[1]), torch.get_num_threads() + 1).astype(np.int64)
     sums = [np.zeros(shape, np.float32) for _ in bounds[1:]]
     tables = plan.paths, plan.terms, plan.factors
-    work = [(*arrays, *tables, *run) for run in zip(bounds[:-1], bounds[1:], sums, strict=True)]
+    work = [(arrays, tables, *run) for run in zip(bounds[:-1], bounds[1:], sums, strict=True)]
     if len(work) == 1:
         kernel(*work[0])
     else:
@@ -163,7 +165,10 @@ def _couple(y, path, terms, factors, m):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, fastmath=True, cache=True)
-def _messages(x, y, w, source, target, paths, terms, factors, first, last, out):  # type: ignore[no-untyped-def]
+def _messages(arrays, tables, first, last, out):  # type: ignore[no-untyped-def]
+    """Add the messages of edges `first` to `last` to `out`."""
+    x, y, w, source, target = arrays
+    paths, terms, factors = tables
     m, sums = _room(paths)
     for e in range(first, last):
         features, message, ye = x[source[e]], out[target[e]], y[e]
@@ -185,7 +190,10 @@ def _messages(x, y, w, source, target, paths, terms, factors, first, last, out):
 
 
 @njit(nogil=True, fastmath=True, cache=True)
-def _slopes(x, y, w, source, target, g, y_slope, w_slope, paths, terms, factors, first, last, x_slope):  # type: ignore[no-untyped-def]
+def _slopes(arrays, tables, first, last, x_slope):  # type: ignore[no-untyped-def]
+    """Add the slopes along x, y and w that slope g of the messages has over edges `first` to `last`."""
+    x, y, w, source, target, g, y_slope, w_slope = arrays
+    paths, terms, factors = tables
     (m, sums), (s, products) = _room(paths), _room(paths)
     for e in range(first, last):
         features, slope, back, ye, yb = x[source[e]], g[target[e]], x_slope[source[e]], y[e], y_slope[e]

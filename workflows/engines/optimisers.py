@@ -268,6 +268,7 @@ def trust_step(curvature: np.ndarray, slope: np.ndarray, radius: float) -> np.nd
     along = vectors.T @ slope.ravel()
 
     def step(shift: float) -> np.ndarray:
+        """Return the step for that λ."""
         return -(vectors @ (along / (values + shift))).reshape(-1, 3)
 
     if longest(step(0.0)) <= radius:
