@@ -47,6 +47,10 @@ class Sides:
         return not missing
 
 
+IN_WORDS = ("title", "notes", "sources", "candidates")
+"""What a system says for people: a change of it is no other run."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """One system and how it will be computed."""
@@ -61,7 +65,7 @@ class Plan:
         recipe = self.spec.recipe
         files = [Path(side.crystal) for side in (recipe.side_a, recipe.side_b)]
         whole: dict[str, Any] = {
-            "spec": self.spec.model_dump(mode="json"),
+            "spec": self.spec.model_dump(mode="json", exclude=set(IN_WORDS)),
             "preset": self.preset.model_dump(mode="json"),
             "engine": self.engine.model_dump(mode="json"),
             "files": [digest(file.read_text()) for file in files if file.is_file()],

@@ -196,12 +196,16 @@ class Images:
         return cls(displacement_cell(a, b) @ cell, tuple((inverse @ r @ cell, t @ cell) for r, t in shared))
 
     def same(self, one: np.ndarray, other: np.ndarray) -> bool:
-        """Whether two places (x, y, gap) are within 0.3 Å of one another, or of an image."""
+        """Whether two places (x, y, gap) are near one another, or an image.
+
+        Near is 0.3 Å or, where the irreducible displacements span little more than that, a fifth of their span.
+        """
         images = np.array([one[:2] @ r + t for r, t in self.operations]) - other[:2]
         apart = images @ np.linalg.inv(self.lattice)
         around = np.array([(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)])
         nearest = min_over_images(apart - np.rint(apart), around, self.lattice)
-        return bool(np.sqrt(nearest.min() + (one[2] - other[2]) ** 2) < SAME_A)
+        near = min(SAME_A, 0.2 * float(np.sqrt(abs(np.linalg.det(self.lattice)))))
+        return bool(np.sqrt(nearest.min() + (one[2] - other[2]) ** 2) < near)
 
 
 def engine_slope(model: InterfaceModel, choice: EngineChoice) -> Callable[[InterfaceModel], tuple[float, np.ndarray]]:
