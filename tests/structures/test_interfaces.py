@@ -19,6 +19,7 @@ from interlith.structures.interfaces import (
     side_alone,
     stack,
     turned_over,
+    with_sides,
 )
 from interlith.structures.records import InterfaceRecipe, SideRecipe
 from interlith.structures.registries import irreducible_shifts
@@ -251,3 +252,111 @@ def test_slabs_made_elsewhere_can_be_stacked():
     match = build("Cu", "Cu", max_strain=0.001).match
     atoms = stack(slab, other, match, ON_B, gap_A=2.0, vacuum_A=10)
     assert atoms.get_chemical_formula() == "Al2Cu2"
+
+
+def shaken(model, side, seed, amplitude_A=0.05):
+    """One side alone, as a relaxation might return it: every atom elsewhere, the whole drifted and lifted."""
+    alone, draw = side_alone(model, side), np.random.default_rng(seed)
+    alone.positions += draw.uniform(-amplitude_A, amplitude_A, alone.positions.shape) + draw.uniform(-0.4, 0.4, 3)
+    return alone
+
+
+def vacuum_of(atoms):
+    return atoms.cell[2, 2] - np.ptp(atoms.positions[:, 2])
+
+
+def gap_of(atoms):
+    heights = [atoms.positions[atoms.arrays["side"] == side, 2] for side in (0, 1)]
+    return heights[1].min() - heights[0].max()
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 999), vacuum=st.sampled_from([0.0, 12.0]))
+def test_sides_at_rest_stand_at_the_same_registry_gap_and_vacuum(seed, vacuum):
+    model = assemble(AL_CU, AL_CU_MATCH, recipe("Al", "Cu", vacuum_A=vacuum), shift=(0.2, 0.7), gap_A=2.3)
+    rested = with_sides(model, *(shaken(model, side, seed + side) for side in (0, 1)))
+    before, after = model.atoms, rested.atoms
+    assert (rested.shift, rested.gap_A, rested.n_interfaces) == (model.shift, model.gap_A, model.n_interfaces)
+    assert gap_of(after) == pytest.approx(2.3, abs=1e-6)
+    assert vacuum_of(after) == pytest.approx(vacuum or 2.3, abs=1e-6)
+    assert after.cell.array[:2] == pytest.approx(before.cell.array[:2])
+    for side in (0, 1):
+        own = before.arrays["side"] == side
+        drift = (after.positions - before.positions)[own, :2].mean(axis=0)
+        assert drift == pytest.approx([0, 0], abs=1e-6)
+
+
+def test_each_side_at_rest_keeps_its_inner_geometry_order_and_energy(al_cu):
+    relaxed = [shaken(al_cu, side, side) for side in (0, 1)]
+    rested = with_sides(al_cu, *relaxed)
+    assert rested.atoms.get_chemical_symbols() == al_cu.atoms.get_chemical_symbols()
+    assert (rested.atoms.arrays["side"] == al_cu.atoms.arrays["side"]).all()
+    for side, alone in enumerate(relaxed):
+        inside = side_alone(rested, side)
+        assert list(inside.symbols) == list(alone.symbols)
+        moved = inside.positions - alone.positions
+        assert moved == pytest.approx(np.tile(moved[0], (len(moved), 1)), abs=1e-6), "moved as one body only"
+        assert energy(inside) == pytest.approx(energy(alone), abs=ENERGY_eV)
+    assert any("relaxed alone" in step for step in rested.origin.steps)
+    assert rested.sha256 != al_cu.sha256
+
+
+def test_sides_put_back_as_they_were_give_the_same_model(al_cu):
+    same = with_sides(al_cu, *(side_alone(al_cu, side) for side in (0, 1)))
+    assert same.atoms.positions == pytest.approx(al_cu.atoms.positions, abs=1e-6)
+    assert same.atoms.cell.array == pytest.approx(al_cu.atoms.cell.array, abs=1e-6)
+
+
+def test_a_side_that_swelled_takes_the_room_from_nobody(al_cu):
+    """Outer planes out by 0.3 Å on both faces of both sides: the cell grows by what the sides did."""
+    swollen = []
+    for side in (0, 1):
+        alone = side_alone(al_cu, side)
+        heights = alone.positions[:, 2]
+        alone.positions[:, 2] += 0.3 * ((heights > heights.max() - 0.5).astype(float) - (heights < heights.min() + 0.5))
+        swollen.append(alone)
+    rested = with_sides(al_cu, *swollen)
+    assert gap_of(rested.atoms) == pytest.approx(al_cu.gap_A)
+    assert rested.atoms.cell[2, 2] - al_cu.atoms.cell[2, 2] == pytest.approx(4 * 0.3)
+    moved = displaced(rested, (0.3, 0.1), 2.6)
+    assert gap_of(moved.atoms) == pytest.approx(2.6)
+    assert vacuum_of(moved.atoms) == pytest.approx(vacuum_of(al_cu.atoms))
+
+
+@settings(max_examples=8, deadline=None)
+@given(shift=st.tuples(st.floats(-1, 1), st.floats(-1, 1)), gap=st.floats(1.8, 3.0))
+def test_relaxing_then_displacing_is_displacing_then_relaxing(shift, gap):
+    model = assemble(AL_CU, AL_CU_MATCH, recipe("Al", "Cu"))
+    there = displaced(model, shift, gap)
+    sides = [shaken(model, side, side) for side in (0, 1)]
+    carried = [s.copy() for s in sides]
+    carried[1].positions += side_alone(there, 1).positions - side_alone(model, 1).positions
+    one, other = displaced(with_sides(model, *sides), shift, gap), with_sides(there, *carried)
+    assert one.atoms.get_all_distances(mic=True) == pytest.approx(other.atoms.get_all_distances(mic=True), abs=1e-5)
+
+
+@pytest.mark.parametrize("strain_on", ["a", "b", "shared"])
+def test_the_strain_on_record_is_that_of_the_atoms(strain_on):
+    """Areas of the sides before and in the model: (1 + e1)(1 + e2) each, and none on the side that is spared."""
+    given = recipe("Al", "Cu", strain_on=strain_on)
+    sides = cut_sides(*crystals(given), given)
+    match = chosen_match(sides, given)
+    model = assemble(sides, match, given)
+    for vectors, cells, strains in zip(
+        sides.surfaces, (match.cells_a, match.cells_b), (match.strain_a, match.strain_b), strict=True
+    ):
+        free = abs(np.linalg.det(np.array(cells) @ vectors))
+        assert model.area_A2 / free == pytest.approx((1 + strains[0]) * (1 + strains[1]), rel=1e-9)
+    spared = {"a": match.strain_b, "b": match.strain_a}.get(strain_on)
+    assert spared is None or spared == pytest.approx((0, 0), abs=1e-12)
+    assert match.max_strain <= given.max_strain
+
+
+@pytest.mark.parametrize("miller", [(1, 0, 0), (1, 1, 1), (2, 1, 0)])
+def test_atoms_and_area_of_a_model_are_whole_multiples_of_its_slabs(miller):
+    given = recipe("Cu", "Cu", miller, miller, max_strain=0.001, max_area_A2=40)
+    sides = cut_sides(*crystals(given), given)
+    for match in list_matches(sides, given)[:3]:
+        model = assemble(sides, match, given)
+        for facts, side in ((model.slab_a, 0), (model.slab_b, 1)):
+            assert len(side_alone(model, side)) / facts.n_atoms == pytest.approx(model.area_A2 / facts.area_A2)

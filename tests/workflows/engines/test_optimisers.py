@@ -4,14 +4,16 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, fcc111
-from ase.calculators.calculator import Calculator
+from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
+from ase.calculators.fd import calculate_numerical_forces
 from ase.constraints import FixAtoms
 from ase.optimize import BFGSLineSearch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interlith.structures.errors import ComputationError
+from interlith.workflows.engines import optimisers
 from interlith.workflows.engines.optimisers import (
     CapReachedError,
     Counted,
@@ -22,7 +24,7 @@ from interlith.workflows.engines.optimisers import (
     minimise,
     trust_step,
 )
-from interlith.workflows.engines.springs import closest_contact, spring_curvature
+from interlith.workflows.engines.springs import closest_contact
 
 FMAX = 0.03
 
@@ -203,21 +205,87 @@ def test_damping_keeps_the_curvature_positive(seed):
     assert step @ damped(curvature, step, rise) >= 0.2 * step @ curvature @ step * (1 - 1e-9)
 
 
-def test_springs_do_not_see_where_the_crystal_is():
-    slab = rattled_slab()
-    curvature = spring_curvature(slab)
-    assert np.allclose(curvature, curvature.T)
-    assert np.linalg.eigvalsh(curvature).min() > 0
-    together = np.tile(np.eye(3), (len(slab), 1))
-    ground = np.diag(curvature @ together @ together.T)[0]
-    assert np.allclose(curvature @ together, ground * together), "moving all atoms together stretches no spring"
+class Morse(Calculator):
+    """Morse bonds between named pairs: depth (eV), steepness (1/Å), length (Å) each."""
+
+    implemented_properties = ("energy", "forces")
+
+    def __init__(self, bonds):
+        super().__init__()
+        self.i, self.j, self.depth, self.steep, self.length = (np.array(x) for x in zip(*bonds, strict=True))
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        apart = self.atoms.positions[self.j] - self.atoms.positions[self.i]
+        lengths = np.linalg.norm(apart, axis=1)
+        decay = np.exp(-self.steep * (lengths - self.length))
+        pull = (2 * self.depth * self.steep * (1 - decay) * decay / lengths)[:, None] * apart
+        forces = np.zeros_like(self.atoms.positions)
+        np.add.at(forces, self.i, pull)
+        np.add.at(forces, self.j, -pull)
+        self.results = {"energy": float((self.depth * (1 - decay) ** 2).sum()), "forces": forces}
 
 
-def test_springs_are_stiffer_for_shorter_bonds():
-    stiff = [spring_curvature(Atoms("Cu2", [[0, 0, 0], [0, 0, d]]))[2, 2] for d in (2.0, 2.6, 3.2, 5.0)]
-    assert stiff == sorted(stiff, reverse=True)
+def phosphates(rattle_A: float, seed: int) -> Atoms:
+    """Three PO4 in a row: bonds of 160 eV/Å², angles of 4.5, and 0.6 between the units."""
+    corners = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) * 1.55 / np.sqrt(3)
+    unit = Atoms("PO4", np.vstack([np.zeros(3), corners]))
+    row, bonds = Atoms(), []
+    for k in range(3):
+        first = len(row)
+        row += Atoms(unit.symbols, unit.positions + np.array([4.2 * k, 0, 0]))
+        bonds += [(first, first + n, 5.0, 4.0, 1.55) for n in range(1, 5)]
+        bonds += [(first + m, first + n, 1.0, 1.5, 1.55 * np.sqrt(8 / 3)) for m in range(1, 5) for n in range(1, m)]
+        bonds += [(5 * m, first, 0.3, 1.0, 4.0 * (k - m)) for m in range(k)]
+    row.rattle(rattle_A, seed=seed)
+    row.calc = Morse(bonds)
+    return row
 
 
-def test_the_closest_contact_is_in_sums_of_radii():
-    assert closest_contact(Atoms("Cu2", [[0, 0, 0], [0, 0, 2.64]])) == pytest.approx(1.0)
-    assert closest_contact(Atoms("Cu2", [[0, 0, 0], [0, 0, 9.0]])) == np.inf
+def test_the_toys_forces_are_its_slopes():
+    toy = phosphates(0.1, 0)
+    slopes = calculate_numerical_forces(toy, eps=1e-5)
+    assert toy.get_forces() == pytest.approx(slopes, abs=1e-5)
+
+
+@pytest.mark.parametrize(("rattle_A", "seed"), [(0.05, 0), (0.1, 1), (0.25, 2)])
+def test_stiff_bonds_beside_soft_ones_come_to_rest(rattle_A, seed):
+    outcome = minimise(phosphates(rattle_A, seed), fmax=FMAX, max_calls=120)
+    assert outcome.converged
+    assert outcome.energy_eV == pytest.approx(0, abs=0.01)
+    bonds = [outcome.atoms.get_distance(5 * k, 5 * k + n) for k in range(3) for n in range(1, 5)]
+    assert bonds == pytest.approx([1.55] * 12, abs=2e-3)
+
+
+def test_stiff_bonds_need_a_radius_far_below_a_hundredth(monkeypatch):
+    """Where a change of 0.01 Å is worth 1.6 eV/Å, a radius that may not get below it does not rest (300 calls)."""
+    assert minimise(phosphates(0.1, 2), fmax=FMAX, max_calls=60).converged
+    monkeypatch.setattr(optimisers, "LEAST_STEP_A", 0.01)
+    assert not minimise(phosphates(0.1, 2), fmax=FMAX, max_calls=60).converged
+
+
+@given(radius=st.floats(0.001, 0.4), part=st.floats(0.01, 1.0), told=st.floats(-5, 5))
+def test_the_radius_shrinks_where_the_model_lies_and_grows_only_where_it_was_met(radius, part, told):
+    length = part * radius
+    after = optimisers._next_radius(radius, length, told)
+    assert optimisers.LEAST_STEP_A <= after <= optimisers.LONGEST_STEP_A
+    if told < 0.25:
+        assert after == max(length / 2, optimisers.LEAST_STEP_A)
+    else:
+        assert radius <= after <= 1.5 * radius
+        assert after == radius or part > 0.9
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_atoms_thrown_together_are_kept_apart_and_come_to_rest(seed):
+    """A start no interface has: contacts at half of what bonds are."""
+    slab = fcc111("Al", (2, 2, 3), vacuum=7)
+    slab.positions += np.random.default_rng(seed).normal(scale=0.5, size=slab.positions.shape)
+    nearest = closest_contact(slab)
+    seen: list[float] = []
+    slab = with_emt(slab)
+    outcome = minimise(slab, fmax=0.05, max_calls=200, on_step=lambda _, energy, __: seen.append(energy))
+    assert nearest < 0.8
+    assert outcome.converged
+    assert closest_contact(outcome.atoms) > 0.8
+    assert outcome.energy_eV <= min(seen) + 1e-3
