@@ -66,7 +66,7 @@ class Start(Record):
 
 
 class Starts(Record):
-    """Where the relaxations begin: distinct registries, lowest rigid energy first."""
+    """Where the relaxations begin: minima of the rigid search, then mere starts, each lowest energy first."""
 
     starts: tuple[Start, ...] = Field(min_length=1)
     provenance: Provenance
@@ -336,6 +336,8 @@ def _caveats(
 ) -> tuple[str, ...]:
     told = [surrogates.caveat(evidence.interface.provenance.method)]
     told += [f"a reaction took place: {seen.why}"] if seen.reacted else []
+    if _formation(evidence, evidence.interface.energy_eV) > 0:
+        told.append("the contact is not bound: this engine puts the separated sides lower, so a wider gap is favoured")
     told += _about_registries(question, outcomes)
     for letter, side, slab in _sides(evidence):
         told += _about_side(f"side {letter.upper()}", side, slab, question.floor_A)

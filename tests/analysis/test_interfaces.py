@@ -256,3 +256,9 @@ def test_energies_of_two_methods_do_not_mix(pair):
 def test_the_record_survives_its_own_json(pair):
     record = ask(evidence_of(pair))
     assert type(record).model_validate_json(record.model_dump_json()) == record
+
+
+def test_a_contact_that_is_not_bound_says_so(pair):
+    told = "the contact is not bound"
+    assert any(told in caveat for caveat in ask(evidence_of(pair, (-19.9,))).caveats)
+    assert not any(told in caveat for caveat in ask(evidence_of(pair)).caveats)
