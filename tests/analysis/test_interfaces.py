@@ -7,6 +7,7 @@ from ase.build import bulk, fcc111
 
 from interlith.analysis.energies import dupre_work, per_area
 from interlith.analysis.interfaces import (
+    DEFINITIONS,
     Evidence,
     Question,
     SideEvidence,
@@ -19,7 +20,7 @@ from interlith.analysis.interfaces import (
 )
 from interlith.analysis.records import Method, Provenance, Relaxation, Static
 from interlith.structures.errors import ComputationError
-from interlith.structures.geometry import to_text
+from interlith.structures.geometry import from_text, to_text
 from interlith.structures.records import InterfaceModel, InterfaceRecipe, MatchFacts, Origin, SideRecipe, SlabFacts
 
 SQUARE = ((1, 0), (0, 1))
@@ -262,3 +263,145 @@ def test_a_contact_that_is_not_bound_says_so(pair):
     told = "the contact is not bound"
     assert any(told in caveat for caveat in ask(evidence_of(pair, (-19.9,))).caveats)
     assert not any(told in caveat for caveat in ask(evidence_of(pair)).caveats)
+
+
+def every_part(evidence: Evidence, change, names) -> Evidence:
+    """Change every relaxed interface and the named parts of both sides."""
+    sides = {
+        key: side.model_copy(update={name: change(getattr(side, name)) for name in names})
+        for key, side in (("side_a", evidence.side_a), ("side_b", evidence.side_b))
+    }
+    return evidence.model_copy(update={"relaxed": tuple(change(r) for r in evidence.relaxed), **sides})
+
+
+def converged_names(record) -> set[str]:
+    return {q.quantity for q in record.quantities if q.converged}
+
+
+def side_changed(evidence: Evidence, **parts) -> Evidence:
+    return evidence.model_copy(update={"side_a": evidence.side_a.model_copy(update=parts)})
+
+
+LENGTHS = {"largest_displacement", "min_distance_before", "min_distance_after"}
+OF_CONTACT = {"interfacial_formation_energy", "work_of_adhesion"}
+OF_FROZEN = {"interfacial_formation_energy_frozen", "work_of_separation"}
+REFERENCED = {"interface_energy_bulk_referenced"}
+
+
+@pytest.mark.parametrize(
+    ("part", "spoiled"),
+    [
+        ("bulk", {"strain_energy_a"}),
+        ("strained", {"strain_energy_a", "surface_energy_a", *REFERENCED}),
+        ("cut", {"reference_gain_a", "surface_energy_a", *OF_CONTACT, *REFERENCED}),
+    ],
+)
+def test_an_unconverged_part_spoils_the_numbers_that_rest_on_it_and_no_other(pair, part, spoiled):
+    evidence = evidence_of(pair, sides={"a": {"rejoined": -9.9}})
+    whole = getattr(evidence.side_a, part)
+    loose = whole.model_copy(update={"provenance": provenance(converged=False)})
+    record = ask(side_changed(evidence, **{part: loose}))
+    assert {q.quantity for q in record.quantities} - converged_names(record) == spoiled
+    assert not record.provenance.converged
+    words = {"bulk": "the bulk", "strained": "the strained bulk", "cut": "the reference"}[part]
+    assert any(f"side A: {words} did not converge" in told for told in record.caveats)
+
+
+def test_a_reference_that_is_not_the_lower_one_spoils_only_the_gain(pair):
+    evidence = evidence_of(pair, sides={"a": {"cut": -10.0, "rejoined": -10.2}})
+    loose = evidence.side_a.cut.model_copy(update={"provenance": provenance(converged=False)})
+    record = ask(side_changed(evidence, cut=loose))
+    assert {q.quantity for q in record.quantities} - converged_names(record) == {"reference_gain_a"}
+
+
+def test_an_unconverged_interface_spoils_all_that_the_contact_decides(pair):
+    record = ask(evidence_of(pair, (relaxation(pair, -21.0, converged=False),)))
+    spoiled = {q.quantity for q in record.quantities} - converged_names(record)
+    assert spoiled == OF_CONTACT | OF_FROZEN | REFERENCED | LENGTHS
+
+
+def test_a_side_without_a_strained_bulk_keeps_what_does_not_need_it(pair):
+    record = ask(side_changed(evidence_of(pair), strained=None))
+    names = {q.quantity for q in record.quantities}
+    assert "side_a_strained" not in record.energies_eV
+    assert not {"strain_energy_a", "surface_energy_a", *REFERENCED} & names
+    assert {"strain_energy_b", "surface_energy_b", "reference_gain_a", *OF_CONTACT, *OF_FROZEN} <= names
+    assert any("reconstructed in a larger cell" in told for told in record.caveats)
+
+
+def test_a_bulk_of_many_atoms_counts_as_so_many_formula_units(pair):
+    """The same crystal in a cell of four atoms, four times the energy: nothing changes."""
+    evidence = evidence_of(pair)
+    big = {name: relaxation(bulk("Al", cubic=True), 4 * e) for name, e in (("bulk", -0.71), ("strained", -0.7))}
+    one, other = ask(evidence), ask(side_changed(evidence, **big))
+    for q in one.quantities:
+        assert other.quantity(q.quantity).value == pytest.approx(q.value), q.quantity
+
+
+def test_a_cell_of_twice_the_area_changes_no_number_per_area(pair):
+    def doubled(one):
+        return one.model_copy(
+            update={"xyz": to_text(from_text(one.xyz).repeat((2, 1, 1))), "energy_eV": 2 * one.energy_eV}
+        )
+
+    evidence = evidence_of(pair, sides={"b": {"cut": -10.0, "rejoined": -10.4}})
+    wide = model_of(pair.repeat((2, 1, 1)))
+    starts = [s.model_copy(update={"model": wide}) for s in evidence.registries.starts]
+    registries = evidence.registries.model_copy(update={"starts": tuple(starts)})
+    large = every_part(evidence, doubled, ("cut", "rejoined", "frozen")).model_copy(update={"registries": registries})
+    once, twice = ask(evidence), ask(large)
+    assert twice.model.area_A2 == pytest.approx(2 * once.model.area_A2)
+    for q in once.quantities:
+        assert twice.quantity(q.quantity).value == pytest.approx(q.value, abs=1e-6), q.quantity
+    spreads = [r.quantity("interfacial_formation_energy").spread for r in (once, twice)]
+    assert spreads[0].std == pytest.approx(spreads[1].std)
+
+
+def test_an_energy_zero_that_counts_atoms_changes_nothing_but_totals(pair):
+    """Shift every energy by 3 eV an atom: references cancel it exactly."""
+
+    def shifted(one):
+        return one.model_copy(update={"energy_eV": one.energy_eV + 3.0 * len(from_text(one.xyz))})
+
+    evidence = evidence_of(pair)
+    one = ask(evidence)
+    other = ask(every_part(evidence, shifted, ("bulk", "strained", "cut", "rejoined", "frozen")))
+    for q in one.quantities:
+        assert other.quantity(q.quantity).value == pytest.approx(q.value, abs=1e-9), q.quantity
+    assert other.energies_eV["interface"] == pytest.approx(one.energies_eV["interface"] + 96)
+
+
+def test_without_vacuum_strain_and_surface_keep_their_area_and_gains_are_per_interface(pair):
+    sides = {"b": {"cut": -10.0, "rejoined": -10.4}}
+    one, two = (ask(evidence_of(pair, sides=sides, model=model_of(pair, n_interfaces=n))) for n in (1, 2))
+    for name in ("strain_energy_a", "strain_energy_b", "surface_energy_a", "surface_energy_b"):
+        assert two.quantity(name).value == pytest.approx(one.quantity(name).value)
+    assert two.quantity("reference_gain_b").value == pytest.approx(one.quantity("reference_gain_b").value / 2)
+    # Dupré's relation holds per contact: two contacts take the place of two faces of each side.
+    gammas = [two.quantity(f"surface_energy_{s}").value for s in "ab"]
+    sigma = two.quantity("interface_energy_bulk_referenced").value
+    assert dupre_work(*gammas, sigma) == pytest.approx(two.quantity("work_of_adhesion").value, abs=1e-12)
+
+
+def test_the_contact_on_record_is_between_the_start_and_the_end_of_the_registry_that_answers(pair):
+    far = pair.copy()
+    far.positions[0, 2] -= 0.4
+    record = ask(evidence_of(pair, (-20.5, relaxation(far, -21.0), -20.0)))
+    assert record.relaxed_xyz == to_text(far)
+    assert record.contact.largest_displacement_A == pytest.approx(0.4, abs=1e-6)
+    assert record.quantity("largest_displacement").value == record.contact.largest_displacement_A
+    assert not record.contact.reacted
+
+
+def test_every_number_carries_its_definition_unit_and_surrogate_caveat(pair):
+    record = ask(evidence_of(pair))
+    for q in record.quantities:
+        key = q.quantity if q.quantity in DEFINITIONS else q.quantity[:-2]
+        assert q.definition == DEFINITIONS[key]
+        assert q.unit == ("Å" if q.quantity in LENGTHS else "J/m^2")
+    assert set(DEFINITIONS) == {q.quantity for q in record.quantities if q.quantity in DEFINITIONS} | {
+        q.quantity[:-2] for q in record.quantities if q.quantity not in DEFINITIONS
+    }
+    told = record.quantity("interfacial_formation_energy").caveat
+    assert told
+    assert told in record.caveats
