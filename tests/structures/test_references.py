@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from ase.build import bulk
+from ase.calculators.emt import EMT
 from pymatgen.core import Lattice, Structure
 
 from interlith.structures.crystals import load_crystal
@@ -64,3 +65,52 @@ def test_another_surface_cell_has_no_known_strain():
     free = oriented_bulk(load_crystal("Cu")[0], (1, 0, 0))
     doubled = 2 * free.cell.array[:2, :2]
     assert bulk_in_plane(free, ((1, 0), (0, 1)), doubled) is None
+
+
+def emt_per_atom(atoms) -> float:
+    atoms = atoms.copy()
+    atoms.calc = EMT()
+    return float(atoms.get_potential_energy()) / len(atoms)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(("miller", "axes"), [((1, 0, 0), (1, 1, 0)), ((1, 1, 1), None)])
+@pytest.mark.parametrize("strain", [-0.03, 0.02])
+def test_a_strained_bulk_has_the_energy_of_the_crystal_strained_by_hand(turned, miller, axes, strain):
+    """(100): the cube with two axes stretched; (111): the cube stretched everywhere but along its diagonal."""
+    free = oriented_bulk(load_crystal("Cu")[0], miller)
+    common = (1 + strain) * np.array([[2, 1], [0, 1]]) @ _seen(free, turned)
+    strained = bulk_in_plane(free, ((2, 1), (0, 1)), common, turned=turned)
+    along = np.diag(axes) if axes else np.eye(3) - np.ones((3, 3)) / 3
+    by_hand = bulk("Cu", a=load_crystal("Cu")[0].lattice.a, cubic=True)
+    by_hand.set_cell(by_hand.cell.array @ (np.eye(3) + strain * along), scale_atoms=True)
+    assert emt_per_atom(strained) == pytest.approx(emt_per_atom(by_hand), abs=1e-6)
+    assert abs(emt_per_atom(strained) - emt_per_atom(free)) > 1e-3
+    assert strained.get_volume() / free.get_volume() == pytest.approx((1 + strain) ** 2)
+
+
+def _seen(oriented, turned) -> np.ndarray:
+    """Surface vectors as the side shows them: a and -b after half a turn about a."""
+    return oriented.cell.array[:2, :2] * ([[1, -1], [-1, 1]] if turned else 1)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_strain_can_be_taken_back(turned):
+    free = oriented_bulk(load_crystal("Al2O3")[0], (0, 1, 2))
+    own, one = _seen(free, turned), ((1, 0), (0, 1))
+    strained = bulk_in_plane(free, one, own @ np.array([[1.02, 0.0], [0.03, 0.97]]), turned=turned)
+    back = bulk_in_plane(strained, one, own)
+    assert list(back.symbols) == list(free.symbols)
+    assert abs(strained.get_volume() - free.get_volume()) > 1e-3
+    distances = [np.sort(a.repeat(2).get_all_distances(mic=True)[0]) for a in (back, free)]
+    assert distances[0] == pytest.approx(distances[1], abs=1e-6)
+    heights = [np.sort((a.positions - a.positions[0])[:, 2]) for a in (strained, back)]
+    assert heights[0] == pytest.approx(heights[1], abs=1e-9)
+
+
+@pytest.mark.parametrize("factor", [0.4, 1.6])
+def test_an_area_far_from_its_own_is_another_cell_and_a_few_percent_are_strain(factor):
+    free = oriented_bulk(load_crystal("Li")[0], (1, 1, 0))
+    stretch = np.diag([factor, 1.0])
+    assert bulk_in_plane(free, ((1, 0), (0, 1)), free.cell.array[:2, :2] @ stretch) is None
+    assert bulk_in_plane(free, ((1, 0), (0, 1)), free.cell.array[:2, :2] * 1.05) is not None

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 from ase.geometry import get_distances
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Composition, Lattice, Structure
 
-from interlith.structures.bonds import bond_counts, coordination, covalent_units
+from interlith.structures.bonds import bond_counts, bonds, coordination, covalent_units
 from interlith.structures.checks import check_atoms
 from interlith.structures.crystals import load_crystal
 from interlith.structures.errors import RequestError
@@ -228,3 +228,102 @@ def test_surface_vectors_of_known_faces():
     hexagonal = surface_vectors(CRYSTALS["Cu"][0], (1, 1, 1))
     side = CRYSTALS["Cu"][0].lattice.a / np.sqrt(2)
     assert np.allclose(hexagonal, side * np.array([[1, 0], [-0.5, np.sqrt(3) / 2]]))
+
+
+@settings(max_examples=15, deadline=None)
+@given(name=st.sampled_from(["Li", "Cu", "LiF", "Al2O3", "Li2CO3"]), miller=INDICES, layers=st.integers(1, 4))
+def test_atoms_and_thickness_grow_by_whole_layers(name, miller, layers):
+    """n layers hold n times what one holds; their number per volume is the crystal's."""
+    bulk, _ = CRYSTALS[name]
+    first = next((t for t in terminations(bulk, miller) if not t.polar), None)
+    assume(first is not None)
+    cuts = [cut(name, miller, termination=first.index, layers=n)[1] for n in (layers, 2 * layers)]
+    assert cuts[0].n_layers == layers
+    assert cuts[1].n_atoms == 2 * cuts[0].n_atoms
+    layer_A = (cuts[1].thickness_A - cuts[0].thickness_A) / layers
+    assert cuts[0].n_atoms / (cuts[0].area_A2 * layer_A * layers) == pytest.approx(len(bulk) / bulk.volume, rel=1e-4)
+
+
+@settings(max_examples=12, deadline=None)
+@given(name=st.sampled_from(["Li", "LiF", "Li2O", "Al2O3"]), miller=INDICES, vacuum=st.floats(0, 40))
+def test_vacuum_moves_no_atom_within_the_slab(name, miller, vacuum):
+    near, far = (cut(name, miller, vacuum_A=v, reconstruct=True, thickness_A=5) for v in (10.0, vacuum))
+    inner = [s.positions - s.positions[0] for s, _ in (near, far)]
+    assert inner[0] == pytest.approx(inner[1], abs=1e-9)
+    assert near[1].model_copy(update={"vacuum_A": vacuum}) == far[1]
+
+
+@settings(max_examples=12, deadline=None)
+@given(name=st.sampled_from(["Li", "Cu", "LiF", "Al2O3"]), miller=INDICES, thickness=st.floats(3, 15))
+def test_no_thinner_slab_would_do(name, miller, thickness):
+    bulk, _ = CRYSTALS[name]
+    first = next((t for t in terminations(bulk, miller) if not t.polar), None)
+    assume(first is not None)
+    _, told = cut(name, miller, termination=first.index, thickness_A=thickness)
+    assert told.thickness_A >= thickness - 1e-6
+    if told.n_layers > 1:
+        _, less = cut(name, miller, termination=first.index, layers=told.n_layers - 1)
+        assert less.thickness_A < thickness
+
+
+@pytest.mark.parametrize("name", ["Li", "Cu", "LiF", "Li2O", "Al2O3", "Li2CO3"])
+def test_a_slab_breaks_on_two_faces_what_its_termination_breaks_on_one(name):
+    for miller in ((1, 0, 0), (1, 1, 0), (1, 1, 1)):
+        for t in (t for t in terminations(CRYSTALS[name][0], miller) if not t.polar):
+            _, told = cut(name, miller, termination=t.index, thickness_A=9.0)
+            assert told.broken_bonds == {pair: 2 * n for pair, n in t.broken_bonds.items()}
+            assert told.tasker == t.tasker
+
+
+@settings(max_examples=15, deadline=None)
+@given(name=st.sampled_from(["Li2CO3", "Li3PO4_gamma", "LiOH"]), miller=INDICES)
+def test_no_covalent_unit_is_ever_cut_unasked(name, miller):
+    slab, told = cut(name, miller, thickness_A=5.0, reconstruct=True)
+    bulk, _ = CRYSTALS[name]
+    whole = {tuple(sorted(bulk[k].specie.symbol for k in unit)) for unit in _units(bulk)}
+    assert {tuple(sorted(slab.symbols[list(u.atoms)])) for u in covalent_units(slab, bonds(slab))} == whole
+    assert not {"C-O", "P-O", "H-O"} & set(told.broken_bonds)
+
+
+def _units(bulk) -> list[list[int]]:
+    """Anions as chemistry has them: each C, P or H with the oxygens bound to it."""
+    found = []
+    for k, site in enumerate(bulk):
+        if site.specie.symbol in ("C", "P", "H"):
+            found.append([k, *(n.index for n in bulk.get_neighbors(site, 1.75) if n.specie.symbol == "O")])
+    return found
+
+
+@settings(max_examples=15, deadline=None)
+@given(name=st.sampled_from(["LiF", "Li2O", "Al2O3", "Li2CO3", "LiOH"]), miller=INDICES)
+def test_equal_faces_have_no_dipole_between_them(name, miller):
+    _, told = cut(name, miller, thickness_A=5.0, reconstruct=True)
+    if told.symmetric:
+        assert told.dipole_eA == pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize("miller", [(1, 1, 1), (1, 0, 0), (2, 1, 0)])
+def test_equivalent_faces_of_a_cube_give_the_same_slab(miller):
+    facts = [cut("LiF", tuple(m), reconstruct=True)[1] for m in ((miller), np.negative(miller), np.roll(miller, 1))]
+    for other in facts[1:]:
+        assert other.area_A2 == pytest.approx(facts[0].area_A2)
+        assert other.thickness_A == pytest.approx(facts[0].thickness_A)
+        assert (other.formula, other.broken_bonds, other.n_layers) == (
+            facts[0].formula,
+            facts[0].broken_bonds,
+            facts[0].n_layers,
+        )
+
+
+@pytest.mark.parametrize(("name", "miller"), [("Cu", (1, 1, 1)), ("Al2O3", (0, 0, 1)), ("LiF", (1, 0, 0))])
+def test_a_slab_without_vacuum_and_of_whole_repeats_is_the_crystal_again(name, miller):
+    """Closed at the distance of planes, the slab's bonds are those of the endless crystal: none was lost."""
+    bulk, _ = CRYSTALS[name]
+    slab, told = cut(name, miller, layers=12, vacuum_A=0.0)
+    thicker = cut(name, miller, layers=24, vacuum_A=0.0)[1].thickness_A
+    closed = slab.copy()
+    cell = oriented_bulk(bulk, miller).cell.array[2]
+    closed.set_cell([*slab.cell.array[:2], cell * (thicker - told.thickness_A) / cell[2]])
+    free = oriented_bulk(bulk, miller)
+    counts = bond_counts(closed, bonds(closed)), bond_counts(free, bonds(free))
+    assert counts[0] == {pair: n * len(slab) // len(free) for pair, n in counts[1].items()}
