@@ -18,7 +18,7 @@ from interlith.structures.geometry import digest
 from interlith.workflows.engines.contract import EngineChoice
 from interlith.workflows.presets import Preset, preset
 from interlith.workflows.spec import SystemSpec, from_sides, load_system, settings_from
-from interlith.workflows.study import engine_for, study
+from interlith.workflows.study import check, engine_for, study
 
 VERSIONS_IN_KEY = ("interlith", "ase", "atomate2", "jobflow", "pymatgen", "chgnet", "sevenn", "torch", "dftd3")
 
@@ -72,6 +72,10 @@ class Plan:
             "versions": {name: _version(name) for name in VERSIONS_IN_KEY},
         }
         return f"{self.spec.name}-{digest(json.dumps(whole, sort_keys=True))[:16]}"
+
+    def check(self) -> None:
+        """Refuse what could not be computed, before anything is written; see `workflows.study.check`."""
+        check(self.spec, self.preset, self.engine)
 
     def flow(self) -> Flow:
         """Return the graph of jobs."""

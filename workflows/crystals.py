@@ -8,6 +8,8 @@ from pydantic import Field
 from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
+from interlith.structures.crystals import load_crystal
+from interlith.structures.disorder import choose_size, disordered_cell
 from interlith.structures.geometry import from_text, to_text
 from interlith.structures.orderings import ordered_crystal
 from interlith.structures.records import CrystalFacts, OrderingFacts, Record, SideRecipe
@@ -38,6 +40,20 @@ class OrderedCrystal(Record):
         if self.conventional:
             structure.properties["conventional"] = np.array(self.conventional)
         return structure
+
+
+def elements(side: SideRecipe) -> frozenset[str]:
+    """Return the chemical symbols of a side's crystal, which was read and, if disordered, can be ordered.
+
+    Raises
+    ------
+    RequestError
+        If its file is no crystal, or a disordered one has no charges or no neutral cell of the size allowed.
+    """
+    structure, _ = load_crystal(side.crystal)
+    if not structure.is_ordered:
+        choose_size(disordered_cell(structure), side.ordering_atoms)
+    return frozenset(element.symbol for element in structure.composition.element_composition)
 
 
 def as_structure(atoms: Atoms) -> Structure:

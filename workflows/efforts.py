@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from jobflow import Job, job
@@ -51,7 +52,7 @@ class Bulk(Record):
 def relax_bulk(side: SideRecipe, effort: Effort) -> Bulk:
     """Order a side's crystal and relax its atoms and cell."""
     crystal = ordered(side)
-    return Bulk(crystal=crystal, relaxed=effort.relax(crystal.xyz, f"bulk {side.crystal}", "full"))
+    return Bulk(crystal=crystal, relaxed=effort.relax(crystal.xyz, f"bulk {Path(side.crystal).name}", "full"))
 
 
 def searched(engine: EngineChoice, xyz: str, began: float, n_calls: int) -> Provenance:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from jobflow import Flow, Job, Maker
@@ -90,13 +91,13 @@ class InterfaceMaker(Maker):
         return self._effort.model_copy(update={"fmax_eV_A": self.preset.fmax_bulk_eV_A})
 
     def _bulk(self, side: SideRecipe) -> Job:
-        return named_job(relax_bulk, f"bulk {side.crystal}", side, self._fine)
+        return named_job(relax_bulk, f"bulk {Path(side.crystal).name}", side, self._fine)
 
     def _cut(self, k: int, side: SideRecipe, model: Job) -> Job:
-        return named_job(relax_side, f"{side.crystal} alone", model.output.xyz, k, self._effort)
+        return named_job(relax_side, f"{Path(side.crystal).name} alone", model.output.xyz, k, self._effort)
 
     def _side(self, k: int, recipe: InterfaceRecipe, bulk: Job, model: Job, winner: Job) -> dict[str, Job]:
-        crystal = (recipe.side_a, recipe.side_b)[k].crystal
+        crystal = Path((recipe.side_a, recipe.side_b)[k].crystal).name
         return {
             "bulk": bulk,
             "strained": named_job(relax_strained, f"strained {crystal}", bulk.output, model.output, k, self._fine),

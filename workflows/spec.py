@@ -34,7 +34,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from interlith.structures.errors import RequestError, unknown_name
-from interlith.structures.library import crystal_names, system_path
+from interlith.structures.library import is_crystal_name, system_path
 from interlith.structures.records import InterfaceRecipe, Miller, Record
 from interlith.workflows.presets import PRESETS, Calculation
 
@@ -115,7 +115,9 @@ def load_system(name_or_path: str) -> SystemSpec:
     try:
         data = tomllib.loads(path.read_text())
     except (OSError, UnicodeDecodeError) as fault:
-        raise RequestError(f"cannot read {path}: {fault}", "system file", "check the path") from None
+        raise RequestError(
+            f"cannot read {path}: {getattr(fault, 'strerror', None) or fault}", "system file", "check the path"
+        ) from None
     except tomllib.TOMLDecodeError as fault:
         raise RequestError(f"not valid TOML: {fault}", str(path), "mend that line") from None
     return _spec({"name": path.stem, **_beside(data, path.parent)}, str(path))
@@ -237,11 +239,16 @@ def _known_tables(tables: Mapping[str, Any], where: str) -> Tables:
 
 
 def _beside(data: dict[str, Any], folder: Path) -> dict[str, Any]:
-    for side in SIDES:
-        crystal = data.get(side, {}).get("crystal")
-        if isinstance(crystal, str) and crystal not in crystal_names() and (folder / crystal).is_file():
-            data[side]["crystal"] = str(folder / crystal)
-    return data
+    return data | {side: _anchored(data[side], folder) for side in SIDES if isinstance(data.get(side), dict)}
+
+
+def _anchored(side: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return a side's table with the whole path of its file: jobs run in folders of their own."""
+    crystal = side.get("crystal")
+    if not isinstance(crystal, str) or is_crystal_name(crystal):
+        return dict(side)
+    file = folder / Path(crystal).expanduser()
+    return {**side, "crystal": str(file.absolute())} if file.is_file() else dict(side)
 
 
 def _spec(data: Mapping[str, Any], where: str) -> SystemSpec:
@@ -262,7 +269,7 @@ def _spec(data: Mapping[str, Any], where: str) -> SystemSpec:
 
 def _validated(data: Mapping[str, Any], tables: Tables, presets: dict[str, Tables], where: str) -> SystemSpec:
     head = {key: data[key] for key in HEAD if key in data}
-    sides = {side: tables[side] for side in SIDES if side in tables}
+    sides = {side: _anchored(tables[side], Path()) for side in SIDES if side in tables}
     recipe, calculation = {**tables.get("interface", {}), **sides}, tables.get("calculation", {})
     try:
         return SystemSpec.model_validate({**head, "recipe": recipe, "calculation": calculation, "presets": presets})

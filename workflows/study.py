@@ -5,6 +5,7 @@ from __future__ import annotations
 from jobflow import Flow
 from jobflow.utils.graph import to_mermaid
 
+from interlith.workflows.crystals import elements
 from interlith.workflows.engines.catalogue import require
 from interlith.workflows.engines.contract import EngineChoice
 from interlith.workflows.interfaces import InterfaceMaker
@@ -38,13 +39,28 @@ def study(spec: SystemSpec, preset: Preset, engine: EngineChoice | None = None) 
     Raises
     ------
     RequestError
-        If the engine is unknown, not installed here, or lacks energy, forces or stress.
+        See :func:`check`.
     """
+    check(spec, preset, engine)
     resolved, adjusted = plan(spec, preset)
     choice = engine or adjusted.choice
-    require(choice, "energy", "forces", "stress")
     maker = InterfaceMaker(preset=adjusted, engine=choice, name=f"{spec.name} ({preset.name}, {choice.name})")
     return maker.make(spec.name, resolved.recipe)
+
+
+def check(spec: SystemSpec, preset: Preset, engine: EngineChoice | None = None) -> None:
+    """Refuse, before anything runs, what could not be computed; parameters as for :func:`study`.
+
+    Raises
+    ------
+    RequestError
+        If the engine is unknown, not installed here, or lacks energy, forces, stress or an element of the
+        crystals; or if a crystal cannot be read or ordered.
+    """
+    resolved, adjusted = plan(spec, preset)
+    entry = require(engine or adjusted.choice, "energy", "forces", "stress")
+    for side in (resolved.recipe.side_a, resolved.recipe.side_b):
+        entry.check_elements(elements(side), side.crystal)
 
 
 def drawn(flow: Flow) -> str:

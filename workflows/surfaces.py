@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from jobflow import Flow, Maker
 from pydantic import Field
@@ -61,7 +62,7 @@ class SurfaceMaker(Maker):
         """
         require(self.engine, "energy", "forces", "stress")
         effort = Effort(engine=self.engine, fmax_eV_A=self.fmax_eV_A, max_calls=self.max_calls)
-        bulk = named_job(relax_bulk, f"bulk {side.crystal}", side, effort.finer(5))
+        bulk = named_job(relax_bulk, f"bulk {Path(side.crystal).name}", side, effort.finer(5))
         recipes = [side.model_copy(update={"thickness_A": t, "layers": None}) for t in self.thicknesses_A]
         slabs = [named_job(relax_slab, f"slab {r.thickness_A:g} Å", bulk.output, r, effort) for r in recipes]
         record = named_job(conclude, "record", bulk.output, [slab.output for slab in slabs])

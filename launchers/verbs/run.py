@@ -45,6 +45,8 @@ def run(
     chosen = settings(workspace, workers)
     with stray_output_to_stderr():
         plans = requested_plans(systems or [], Sides(a, b, miller_a, miller_b), preset, engine)
+        for plan in plans:
+            plan.check()
     documents, failed = [], []
     for plan in plans:
         try:

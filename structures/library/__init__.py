@@ -54,6 +54,11 @@ def crystal_names() -> list[str]:
     return sorted(_sources())
 
 
+def is_crystal_name(name: str) -> bool:
+    """Return whether the library has a crystal of this name or alias, upper and lower case taken as one."""
+    return name.lower() in {known.lower() for known in (*crystal_names(), *ALIASES)}
+
+
 def canonical_name(name: str) -> str:
     """Return the library's own name for a name or alias, upper and lower case taken as one.
 

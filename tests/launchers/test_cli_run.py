@@ -64,7 +64,7 @@ def test_al_cu_ends_with_a_table_a_picture_and_the_next_command(workspace, capfd
     assert all(file.stat().st_size > 1000 for file in files)
     # nothing is computed twice: no job starts, no force is called
     assert "started" not in err and "force calls" not in err
-    assert len(list((workspace / "runs").iterdir())) == 18
+    assert len(list((workspace / "runs").iterdir())) == 19
 
 
 def test_json_is_one_document_and_the_same_record(workspace, capfd):
@@ -102,7 +102,7 @@ def test_results_are_filtered_and_shown(workspace, capfd):
 def test_status_counts_the_jobs_and_retry_has_nothing_to_do(workspace, capfd):
     _, out, _ = outcome(capfd, "status", "--workspace", workspace, "--json")
     jobs = json.loads(out)
-    assert {job["state"] for job in jobs} == {"COMPLETED"} and len(jobs) == 18
+    assert {job["state"] for job in jobs} == {"COMPLETED"} and len(jobs) == 19
     status, out, _ = outcome(capfd, "status", "--workspace", workspace)
     assert status == 0 and "completed" in out
     status, out, _ = outcome(capfd, "retry", "--workspace", workspace)
@@ -110,16 +110,16 @@ def test_status_counts_the_jobs_and_retry_has_nothing_to_do(workspace, capfd):
 
 
 def test_a_failed_job_is_told_in_one_line_with_its_folder(tmp_path, capfd):
-    command = ["run", "li-cu", *QUICK, "--workers", 1, "--workspace", tmp_path / "ws"]
+    command = ["run", "al-cu", *QUICK, "interface.max_area_A2=1", "--workers", 1, "--workspace", tmp_path / "ws"]
     told = refusal(capfd, *command, status=1)
-    assert "Li" in told and str(tmp_path / "ws" / "runs") in told and "interlith retry" in told
+    assert "no match within 1 Å²" in told and str(tmp_path / "ws" / "runs") in told and "interlith retry" in told
     status, out, _ = outcome(capfd, "status", "--workspace", tmp_path / "ws", "--json")
     states = {job["state"]: job for job in json.loads(out)}
     assert status == 0 and {"FAILED", "BLOCKED"} <= set(states)
-    assert "Li" in states["FAILED"]["why"] and Path(states["FAILED"]["folder"]).is_dir()
+    assert "no match" in states["FAILED"]["why"] and Path(states["FAILED"]["folder"]).is_dir()
     status, out, _ = outcome(capfd, "status", "--workspace", tmp_path / "ws")
     assert status == 0 and "Next: interlith retry" in out
-    assert "Li" in refusal(capfd, "retry", "--workers", 1, "--workspace", tmp_path / "ws", status=1)
+    assert "no match" in refusal(capfd, "retry", "--workers", 1, "--workspace", tmp_path / "ws", status=1)
 
 
 def test_one_system_that_fails_does_not_stop_the_others(capfd, monkeypatch):
@@ -129,7 +129,7 @@ def test_one_system_that_fails_does_not_stop_the_others(capfd, monkeypatch):
         return {"system": plan.spec.name}
 
     monkeypatch.setattr("interlith.launchers.verbs.run._computed", computed)
-    status, out, err = outcome(capfd, "run", "li-cu", "al-cu", *QUICK, "--json")
+    status, out, err = outcome(capfd, "run", "li-cu", "al-cu", "--engine", "chgnet", "--json")
     assert status == 1 and json.loads(out) == [{"system": "al-cu"}]
     assert err.splitlines()[0] == "li-cu: no luck with Li (a job)"
     assert err.splitlines()[-1].startswith("error: 1 of 2 systems failed: li-cu (")
@@ -140,7 +140,7 @@ def test_dry_run_computes_nothing_and_prints_the_graph(tmp_path, capfd):
     assert (status, err) == (0, "") and "build after bulk Al, bulk Cu" in out
     _, out, _ = outcome(capfd, "run", "al-cu", *QUICK, "--dry-run", "--json")
     (document,) = json.loads(out)
-    assert document["mermaid"].startswith("flowchart") and len(document["jobs"]) == 18
+    assert document["mermaid"].startswith("flowchart") and len(document["jobs"]) == 19
     assert not (tmp_path / "ws").exists() and not Path("interlith-workspace").exists()
 
 

@@ -6,7 +6,7 @@ is not touched; an element the engine does not know is refused before anything r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -105,6 +105,29 @@ class Entry:
     description: str
     known_error: str
 
+    def check_elements(self, symbols: Iterable[str], where: str) -> None:
+        """Refuse elements that the engine does not know, as far as its row tells.
+
+        Parameters
+        ----------
+        symbols
+            Chemical symbols.
+        where
+            What holds them.
+
+        Raises
+        ------
+        RequestError
+            Naming every such element.
+        """
+        known = self.elements
+        unknown = sorted(set(symbols) - known) if known is not None else []
+        if unknown:
+            few = f"it knows {', '.join(sorted(known))}" if known and len(known) <= 12 else "see `interlith engines`"
+            raise RequestError(
+                f"engine {self.name!r} does not know {', '.join(unknown)}", where, f"choose an engine that does ({few})"
+            )
+
 
 class Loader(Protocol):
     """A family's function that makes an engine of an entry."""
@@ -142,12 +165,4 @@ class LoadedEngine:
         RequestError
             Naming every such element.
         """
-        known = self.entry.elements
-        unknown = sorted(set(atoms.get_chemical_symbols()) - known) if known is not None else []
-        if unknown:
-            few = f"it knows {', '.join(sorted(known))}" if known and len(known) <= 12 else "see `interlith engines`"
-            raise RequestError(
-                f"engine {self.entry.name!r} does not know {', '.join(unknown)}",
-                atoms.get_chemical_formula(),
-                f"choose an engine that does ({few})",
-            )
+        self.entry.check_elements(atoms.get_chemical_symbols(), atoms.get_chemical_formula())

@@ -1,0 +1,83 @@
+"""A person's own files on the command line, from any folder, and what is refused before anything is computed."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from pymatgen.core import Structure
+
+from interlith.launchers.cli import invoke
+from interlith.structures.library import crystal_path
+
+BAD = Path(__file__).parents[1] / "structures" / "bad"
+QUICK = ["--preset", "quick", "--engine", "emt"]
+FACES = ["--miller-a", "111", "--miller-b", "111"]
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    """An empty folder to work in, with copies of Al and Cu under names of the person's own."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("INTERLITH_WORKSPACE", raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    for name in ("Al", "Cu"):
+        shutil.copy(crystal_path(name), f"mine/my-{name}.cif")
+
+
+def outcome(capfd, *arguments) -> tuple[int, str, str]:
+    status = invoke([str(argument) for argument in arguments])
+    told = capfd.readouterr()
+    return status, told.out, told.err
+
+
+def test_two_files_named_from_here_are_computed_and_stored(capfd):
+    sides = ["--a", "mine/my-Al.cif", "--b", "mine/my-Cu.cif", *FACES]
+    status, out, err = outcome(capfd, "run", *sides, *QUICK, "--json")
+    assert status == 0, err
+    (answer,) = json.loads(out)
+    assert answer["system"] == "my_al111-my_cu111" and answer["converged"]
+    status, out, _ = outcome(capfd, "status", "--json")
+    assert {"bulk my-Al.cif", "my-Cu.cif alone"} <= {job["name"] for job in json.loads(out)}
+
+
+def test_a_file_beside_a_systems_toml_is_found_from_every_folder(capfd):
+    sides = [f'[side_{s}]\ncrystal = "my-{c}.cif"\nmiller = [1, 1, 1]\n' for s, c in (("a", "Al"), ("b", "Cu"))]
+    Path("mine/pair.toml").write_text("".join(sides))
+    status, out, err = outcome(capfd, "run", "mine/pair.toml", *QUICK, "--dry-run", "--json")
+    assert status == 0, err
+    crystals = [json.loads(out)[0]["recipe"][f"side_{side}"]["crystal"] for side in "ab"]
+    assert crystals == [str(Path.cwd() / "mine" / f"my-{name}.cif") for name in ("Al", "Cu")]
+
+
+def test_a_name_of_the_library_wins_over_a_file_of_that_name(capfd):
+    shutil.copy(crystal_path("Cu"), "Al")
+    _, out, _ = outcome(capfd, "run", "--a", "Al", "--b", "Cu", *FACES, *QUICK, "--dry-run", "--json")
+    assert json.loads(out)[0]["recipe"]["side_a"]["crystal"] == "Al"
+
+
+@pytest.mark.parametrize("dry", [["--dry-run"], []], ids=["shown", "run"])
+@pytest.mark.parametrize(
+    ("side", "told"),
+    [
+        ("Li", "engine 'emt' does not know Li (Li); choose an engine that does (it knows Ag, Al"),
+        ("LAGP", "does not know Ge, Li, O, P (LAGP)"),
+        ("nowhere.cif", "no such file"),
+        ("Lii", "did you mean Li"),
+        (BAD / "lioh_no_hydrogen.cif", "hydrogen"),
+        (BAD / "pvdf_no_hydrogen.cif", "hydrogen"),
+        (BAD / "lagp_full_split_li.cif", "overlapping atoms"),
+        (BAD / "ligp_asymmetric_unit_as_p1.cif", "was the symmetry lost?"),
+        (BAD / "llzo_mo_charge_imbalance.cif", "charges of this disordered crystal do not balance"),
+        ("alloy.cif", "no charge for Au, Cu"),
+    ],
+)
+def test_what_cannot_be_computed_is_refused_before_anything_is_written(capfd, side, told, dry):
+    alloy = Structure.from_file(crystal_path("Cu"))
+    alloy.replace_species({"Cu": {"Cu": 0.5, "Au": 0.5}})
+    alloy.to("alloy.cif", fmt="cif")
+    before = sorted(Path().iterdir())
+    status, out, err = outcome(capfd, "run", "--a", side, "--b", "Cu", *FACES, *QUICK, *dry)
+    assert (status, out, err.count("\n")) == (2, "", 1) and told in err, err
+    assert sorted(Path().iterdir()) == before
