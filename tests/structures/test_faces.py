@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from ase.build import bulk as bulk_atoms
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
@@ -7,11 +8,12 @@ from pymatgen.core import Lattice, Structure
 from interlith.structures.bonds import bond_counts, bonds
 from interlith.structures.crystals import load_crystal
 from interlith.structures.errors import RequestError
-from interlith.structures.faces import conventional_axes, crystal_face, reduced_miller, reduced_pair
+from interlith.structures.faces import conventional_axes, crystal_face, laid, reduced_miller, reduced_pair
 from interlith.structures.slabs import oriented_bulk, surface_vectors
 
 INDICES = st.tuples(*[st.integers(-3, 3)] * 3).filter(any)
 CRYSTALS = {name: load_crystal(name)[0] for name in ("Li", "LiF", "Al2O3", "Li2CO3", "LiNO3", "Li3PO4_gamma")}
+GAAS = Structure.from_spacegroup(216, Lattice.cubic(5.65), ["Ga3+", "As3-"], [[0, 0, 0], [0.25] * 3])
 
 
 @settings(max_examples=30, deadline=None)
@@ -111,3 +113,76 @@ def test_screws_divide_the_repeat():
     assert crystal_face(magnesium, (0, 0, 1)).parts == 2
     assert crystal_face(magnesium, (1, 0, 0)).parts == 1
     assert crystal_face(load_crystal("GeO2_quartz")[0], (0, 0, 1)).parts == 3
+
+
+@settings(max_examples=20, deadline=None)
+@given(name=st.sampled_from([*sorted(CRYSTALS), "GaAs"]), miller=INDICES)
+def test_heights_are_measured_along_the_normal_that_the_indices_name(name, miller):
+    """z of every atom is (h k l)·(x y z) times the distance of planes: a face is not its own opposite."""
+    bulk = GAAS if name == "GaAs" else CRYSTALS[name]
+    face = crystal_face(bulk, miller)
+    given_A = bulk.frac_coords @ np.array(face.miller) * bulk.lattice.d_hkl(face.miller)
+    elements = [site.specie.symbol for site in bulk]
+
+    def rises(symbols, heights):
+        """From each atom of the rarest element to every atom, in repeats, by element."""
+        rare = min(sorted(set(symbols)), key=symbols.count)
+        first = heights[[s == rare for s in symbols]]
+        return {e: np.ravel((heights[[s == e for s in symbols]] - first[:, None]) / face.spacing_A) for e in symbols}
+
+    expected, got = rises(elements, given_A), rises(list(face.atoms.symbols), face.atoms.positions[:, 2])
+    for element, found in got.items():
+        apart = found[:, None] - expected[element]
+        apart = np.abs(apart - np.round(apart))
+        assert max(apart.min(axis=0).max(), apart.min(axis=1).max()) < 1e-3
+
+
+@pytest.mark.parametrize("miller", [(1, 1, 0), (2, 1, 1), (1, 1, 1), (3, 1, 0)])
+def test_faces_that_the_cube_makes_equivalent_are_alike(miller):
+    faces = [crystal_face(CRYSTALS["LiF"], tuple(m)) for m in (miller, np.roll(miller, 1), np.multiply(miller, -1))]
+    for other in faces[1:]:
+        assert other.area_A2 == pytest.approx(faces[0].area_A2)
+        assert other.spacing_A == pytest.approx(faces[0].spacing_A)
+        lengths = [np.linalg.norm(f.atoms.cell.array[:2], axis=1) for f in (other, faces[0])]
+        assert lengths[0] == pytest.approx(lengths[1])
+        assert (other.parts, len(other.inverted)) == (faces[0].parts, len(faces[0].inverted))
+
+
+def test_a_face_can_be_turned_round_only_where_an_operation_does_it():
+    for miller in ((1, 0, 0), (1, 1, 1), (2, 1, 0)):
+        assert crystal_face(CRYSTALS["LiF"], miller).inverted, "an inversion turns every face round"
+    assert not crystal_face(GAAS, (1, 1, 1)).inverted
+    assert crystal_face(GAAS, (1, 1, 0)).inverted, "a mirror contains [001] and turns [1 1 0] round"
+
+
+@settings(max_examples=20, deadline=None)
+@given(axis=st.tuples(*[st.floats(-1, 1)] * 3).filter(lambda v: np.linalg.norm(v) > 0.1), angle=st.floats(0, 360))
+def test_laying_a_cell_down_is_a_rotation(axis, angle):
+    start = bulk_atoms("Mg", "hcp", a=3.2, c=5.2).repeat((2, 1, 1))
+    start.rattle(0.1, seed=1)
+    turned = start.copy()
+    turned.rotate(angle, axis, rotate_cell=True)
+    flat = laid(turned)
+    assert flat.cell.array[0, 1:] == pytest.approx([0, 0], abs=1e-9)
+    assert flat.cell[1, 2] == pytest.approx(0, abs=1e-9)
+    assert min(flat.cell[0, 0], flat.cell[1, 1]) > 0
+    assert flat.cell.array @ flat.cell.array.T == pytest.approx(start.cell.array @ start.cell.array.T, abs=1e-6)
+    assert np.linalg.det(flat.cell.array) == pytest.approx(np.linalg.det(start.cell.array))
+    assert flat.get_all_distances(mic=True) == pytest.approx(start.get_all_distances(mic=True), abs=1e-6)
+
+
+@settings(max_examples=20, deadline=None)
+@given(length=st.floats(1, 9), ratio=st.floats(1, 3), angle=st.floats(61, 119))
+def test_a_pair_already_reduced_stays_as_long_and_a_net_of_triangles_is_shown_at_120_degrees(length, ratio, angle):
+    def pair(degrees, times):
+        turn = np.radians(degrees)
+        return length * np.array([[1, 0], [times * np.cos(turn), times * np.sin(turn)]])
+
+    given_pair = pair(angle, ratio)
+    assume(abs(ratio * np.cos(np.radians(angle))) < 0.49)
+    lengths = np.sort(np.linalg.norm(reduced_pair(given_pair) @ given_pair, axis=1))
+    assert lengths == pytest.approx(np.sort([length, length * ratio]))
+    for degrees in (60, 120):
+        a, b = reduced_pair(pair(degrees, 1)) @ pair(degrees, 1)
+        assert a @ b / (a @ a) == pytest.approx(-0.5)
+        assert a[0] * b[1] - a[1] * b[0] > 0

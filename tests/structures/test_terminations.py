@@ -1,3 +1,5 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -5,7 +7,8 @@ from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
 from interlith.structures.crystals import load_crystal
-from interlith.structures.terminations import terminations
+from interlith.structures.faces import crystal_face
+from interlith.structures.terminations import PLANE_A, POLAR_E_A2, terminations
 
 SILICON = Structure.from_spacegroup(227, Lattice.cubic(5.431), ["Si"], [[0, 0, 0]])
 ZINCBLENDE = Structure.from_spacegroup(216, Lattice.cubic(5.65), ["Ga3+", "As3-"], [[0, 0, 0], [0.25] * 3])
@@ -177,3 +180,94 @@ def rotation(axis, degrees) -> np.ndarray:
     x, y, z = np.array(axis) / np.linalg.norm(axis)
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     return np.eye(3) + np.sin(np.radians(degrees)) * cross + (1 - np.cos(np.radians(degrees))) * cross @ cross
+
+
+@pytest.mark.parametrize("name", ["LiF", "Li2O", "Al2O3", "Li2CO3", "GaAs", "Si", "LiOH"])
+@pytest.mark.parametrize("miller", [(1, 0, 0), (1, 1, 0), (1, 1, 1), (0, 1, 2)])
+def test_a_cut_runs_between_planes_and_shows_the_one_below_it(name, miller):
+    face = crystal_face(CRYSTALS[name], miller)
+    for t in terminations(CRYSTALS[name], miller):
+        rises = np.array(t.rises)
+        assert (np.abs(rises - np.round(rises)) * face.spacing_A).min() > 0.5 * PLANE_A * 0.99
+        below = (rises % 1.0) * face.spacing_A
+        top = below > below.max() - 1e-3
+        shown = Counter(s for s, highest in zip(face.atoms.symbols, top, strict=True) if highest)
+        assert all(t.top_plane[symbol] >= n for symbol, n in shown.items())
+        assert 0 <= t.height < 1
+
+
+@pytest.mark.parametrize("name", ["LiF", "Li2O", "Al2O3", "Li2CO3", "GaAs"])
+def test_the_surface_charge_is_the_dipole_of_the_atoms_as_cut(name):
+    """Each atom put where the cut counts it; the dipole is the mean over one repeat, whatever the origin."""
+    for miller in ((1, 0, 0), (1, 1, 1), (0, 0, 1)):
+        face = crystal_face(CRYSTALS[name], miller)
+        for t in (t for t in terminations(CRYSTALS[name], miller) if not t.units_cut):
+            repeats = np.floor(t.rises)
+            heights = face.atoms.positions[:, 2] - repeats * face.spacing_A
+            assert t.dipole_eA == pytest.approx(face.charges @ heights, abs=1e-6)
+            assert t.surface_charge_e_A2 == pytest.approx(t.dipole_eA / face.area_A2 / face.spacing_A, abs=1e-9)
+            assert t.polar == (abs(t.surface_charge_e_A2) > POLAR_E_A2)
+
+
+def test_the_dipole_of_a_cut_is_what_each_further_repeat_adds_to_a_slab():
+    """Al2O3 (0 0 1) ended by oxygen, stacked by hand: the dipole grows by that of one repeat each time."""
+    bulk, t = CRYSTALS["Al2O3"], next(t for t in terminations(CRYSTALS["Al2O3"], (0, 0, 1)) if t.polar)
+    face = crystal_face(bulk, (0, 0, 1))
+    lowest = face.atoms.positions[:, 2] - np.floor(t.rises) * face.spacing_A
+    dipoles = [sum(face.charges @ (lowest + n * face.spacing_A) for n in range(count)) for count in (1, 2, 3)]
+    assert np.diff(dipoles) == pytest.approx([t.dipole_eA] * 2, abs=1e-6)
+    assert abs(t.dipole_eA) > 1
+
+
+@pytest.mark.parametrize("name", ["LiF", "Li2O", "Al2O3"])
+@pytest.mark.parametrize("miller", [(1, 0, 0), (1, 1, 1), (0, 0, 1)])
+def test_charges_decide_polarity_and_not_where_the_cuts_are(name, miller):
+    """Bonds of metal and non-metal stay too (without charges, those of two metals come to them)."""
+    bare = CRYSTALS[name].copy()
+    bare.remove_oxidation_states()
+    charged, plain = terminations(CRYSTALS[name], miller), terminations(bare, miller)
+    assert all(t.tasker is None and t.dipole_eA is None and not t.polar for t in plain)
+    area = crystal_face(bare, miller).area_A2
+    for t in plain:
+        assert t.broken_valence_A2 * area == pytest.approx(sum(t.broken_bonds.values()))
+    pair = next(iter(charged[0].broken_bonds))
+    shown = [
+        sorted((round(t.height, 4), t.broken_bonds[pair], t.symmetric) for t in found) for found in (charged, plain)
+    ]
+    assert shown[0] == shown[1]
+
+
+@pytest.mark.parametrize("name", ["LiF", "Li2O", "Al2O3"])
+def test_a_crystal_two_percent_larger_has_the_same_cuts_with_smaller_charges(name):
+    larger = CRYSTALS[name].copy()
+    larger.scale_lattice(1.02**3 * larger.volume)
+    for one, other in zip(terminations(CRYSTALS[name], (1, 1, 1)), terminations(larger, (1, 1, 1)), strict=True):
+        assert (one.label, one.broken_bonds, one.tasker) == (other.label, other.broken_bonds, other.tasker)
+        assert other.dipole_eA == pytest.approx(1.02 * one.dipole_eA, abs=1e-6)
+        assert other.surface_charge_e_A2 == pytest.approx(one.surface_charge_e_A2 / 1.02**2, abs=1e-6)
+        assert other.broken_valence_A2 == pytest.approx(one.broken_valence_A2 / 1.02**2)
+
+
+def test_pauling_strengths_weigh_what_a_cut_breaks():
+    """LiF: six bonds of 1/6 each on Li; Li2O: four of 1/4; Al2O3: six of 1/2."""
+    for name, strength in (("LiF", 1 / 6), ("Li2O", 1 / 4), ("Al2O3", 1 / 2)):
+        for miller in ((1, 0, 0), (1, 1, 1), (0, 0, 1)):
+            area = crystal_face(CRYSTALS[name], miller).area_A2
+            for t in terminations(CRYSTALS[name], miller):
+                assert t.broken_valence_A2 * area == pytest.approx(strength * sum(t.broken_bonds.values()))
+
+
+def test_the_best_cut_comes_first():
+    for name in CRYSTALS:
+        for miller in ((1, 0, 0), (1, 1, 1)):
+            listed = terminations(CRYSTALS[name], miller)
+            assert [t.index for t in listed] == list(range(len(listed)))
+            ranks = [(t.units_cut > 0, t.polar) for t in listed]
+            assert ranks == sorted(ranks)
+            for group in set(ranks):
+                costs = [
+                    t.broken_valence_A2 + abs(t.surface_charge_e_A2)
+                    for t in listed
+                    if (t.units_cut > 0, t.polar) == group
+                ]
+                assert costs == pytest.approx(sorted(costs), abs=1e-4)
