@@ -77,7 +77,7 @@ _ALL = (
     ),
     Preset(
         name="default",
-        about="half an hour on two cores: six registries, fine forces, thicker slabs",
+        about="a quarter of an hour on two cores: six registries, fine forces, thicker slabs",
         engine="sevennet-l3i5",
         fmax_eV_A=0.05,
         fmax_bulk_eV_A=0.02,

@@ -10,7 +10,6 @@ import warnings
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
-from skopt import gp_minimize
 
 from interlith.structures.crystals import load_crystal
 from interlith.structures.interfaces import build_interface, displaced, side_alone
@@ -64,6 +63,8 @@ def dense_grid(energies: Energies, n: int, gap_A: float) -> float:
 
 def bayesian(energies: Energies, touching_A: float, calls: int, seed: int) -> float:
     """Energies beyond 300 meV/Å² above the first are cut off for it: overlaps would spoil its length scales."""
+    from skopt import gp_minimize  # an extra of its own: `benchmark`
+
     space = [(0.0, 1.0), (0.0, 1.0), (touching_A - BELOW_A, touching_A + ABOVE_A)]
     level = energies([0.25, 0.25, touching_A])
     with warnings.catch_warnings():
