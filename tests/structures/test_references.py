@@ -104,6 +104,8 @@ def test_strain_can_be_taken_back(turned):
     assert abs(strained.get_volume() - free.get_volume()) > 1e-3
     distances = [np.sort(a.repeat(2).get_all_distances(mic=True)[0]) for a in (back, free)]
     assert distances[0] == pytest.approx(distances[1], abs=1e-6)
+    fractions = free.get_scaled_positions(wrap=False) * ([1, -1, -1] if turned else 1)
+    assert strained.get_scaled_positions(wrap=False) == pytest.approx(fractions)
     heights = [np.sort((a.positions - a.positions[0])[:, 2]) for a in (strained, back)]
     assert heights[0] == pytest.approx(heights[1], abs=1e-9)
 
