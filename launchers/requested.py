@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -32,6 +33,10 @@ class Sides:
     miller_a: str | None
     miller_b: str | None
 
+    def options(self) -> dict[str, str | None]:
+        """Return the options by which they are given."""
+        return {"--a": self.a, "--b": self.b, "--miller-a": self.miller_a, "--miller-b": self.miller_b}
+
     def complete(self) -> bool:
         """Return whether all four were given; False if none was.
 
@@ -40,7 +45,7 @@ class Sides:
         RequestError
             If some were given and some were not.
         """
-        given = {"--a": self.a, "--b": self.b, "--miller-a": self.miller_a, "--miller-b": self.miller_b}
+        given = self.options()
         missing = [name for name, value in given.items() if value is None]
         if missing and len(missing) < len(given):
             raise RequestError(f"{' and '.join(missing)} not given", "command line", "two sides need all four")
@@ -80,6 +85,19 @@ class Plan:
     def flow(self) -> Flow:
         """Return the graph of jobs."""
         return study(self.spec, self.preset, self.engine)
+
+
+def run_command(words: Sequence[str], sides: Sides, preset_name: str, engine: str | None) -> str:
+    """Return the command line that computes what these words ask for.
+
+    Examples
+    --------
+    >>> run_command([], Sides("my Al.cif", "Cu", "111", "100"), "default", None)
+    "interlith run --a 'my Al.cif' --b Cu --miller-a 111 --miller-b 100"
+    """
+    options = {**sides.options(), "--preset": None if preset_name == "default" else preset_name, "--engine": engine}
+    given = [word for name, value in options.items() if value is not None for word in (name, value)]
+    return shlex.join(["interlith", "run", *words, *given])
 
 
 def requested_plans(words: Sequence[str], sides: Sides, preset_name: str, engine: str | None) -> list[Plan]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -30,6 +31,7 @@ def results(
     from interlith.launchers.settings import settings
 
     if context.invoked_subcommand is not None:
+        context.obj = {"workspace": workspace, "as_json": as_json}
         return
     folder = settings(workspace).workspace
     rows = result_rows(stored_records(folder), system=system, quantity=quantity, engine=engine)
@@ -39,19 +41,23 @@ def results(
     columns = ["system", "quantity", "value", "unit", "level", "converged", "surrogate"]
     cells = [[*(row[column] for column in columns), spread_text(row), row["record"][:8]] for row in rows]
     print_table(f"Results in {folder}", [*columns, "spread", "record"], cells)
-    note(f"Next: interlith results show {rows[0]['record'][:8]}" if rows else "Nothing yet: interlith run SYSTEM")
+    here = f"--workspace {shlex.quote(str(folder))}"
+    shown = f"Next: interlith results show {rows[0]['record'][:8]} {here}" if rows else ""
+    note(shown or f"Nothing yet: interlith run SYSTEM {here}")
 
 
 @app.command("show")
-def show(name: Record, workspace: Workspace = None, as_json: Json = False) -> None:
+def show(context: typer.Context, name: Record, workspace: Workspace = None, as_json: Json = False) -> None:
     """Show one record in full: results, registries, published values, contact, caveats."""
     from interlith.launchers.answers import answer, print_answer
     from interlith.launchers.output import print_json
     from interlith.launchers.results import find_record, stored_records
     from interlith.launchers.settings import settings
 
-    stored = find_record(stored_records(settings(workspace).workspace), name)
-    if as_json:
+    before = context.obj or {}
+    folder = settings(workspace or before.get("workspace")).workspace
+    stored = find_record(stored_records(folder), name)
+    if as_json or before.get("as_json"):
         print_json(answer(stored, []))
     else:
         print_answer(stored, [])

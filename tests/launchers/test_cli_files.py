@@ -1,6 +1,7 @@
 """A person's own files on the command line, from any folder, and what is refused before anything is computed."""
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -40,6 +41,29 @@ def test_two_files_named_from_here_are_computed_and_stored(capfd):
     assert answer["system"] == "my_al111-my_cu111" and answer["converged"]
     status, out, _ = outcome(capfd, "status", "--json")
     assert {"bulk my-Al.cif", "my-Cu.cif alone"} <= {job["name"] for job in json.loads(out)}
+
+    status, out, _ = outcome(capfd, "results", "--json", "show", "my_al111-my_cu111")
+    assert status == 0 and json.loads(out)["record"] == answer["record"]
+
+
+def test_options_before_show_hold_for_it_and_the_next_command_names_the_folder(capfd):
+    assert outcome(capfd, "run", "al-cu", *QUICK, "--workspace", "my ws", "--json")[0] == 0
+    status, out, _ = outcome(capfd, "results", "--workspace", "my ws", "--json", "show", "al-cu")
+    assert status == 0 and json.loads(out)["system"] == "al-cu"
+    _, _, err = outcome(capfd, "results", "--workspace", "my ws")
+    assert err.startswith("Next: interlith results show ")
+    assert outcome(capfd, *shlex.split(err)[2:])[0] == 0
+
+
+def test_the_next_command_after_build_runs_what_was_built(capfd):
+    sides = ["--a", "mine/my-Al.cif", "--b", "mine/my-Cu.cif", "--miller-a", "1-10", "--miller-b", "-110"]
+    status, out, _ = outcome(capfd, "build", *sides, "side_a.thickness_A=9", *QUICK[:2])
+    following = out.splitlines()[-1]
+    assert status == 0 and following.startswith("Next: interlith run ")
+    _, direct, _ = outcome(capfd, "run", *sides, "side_a.thickness_A=9", *QUICK[:2], "--dry-run", "--json")
+    status, told, err = outcome(capfd, *shlex.split(following)[2:], "--dry-run", "--json")
+    assert status == 0, err
+    assert json.loads(told)[0]["key"] == json.loads(direct)[0]["key"]
 
 
 def test_a_file_beside_a_systems_toml_is_found_from_every_folder(capfd):
@@ -81,3 +105,9 @@ def test_what_cannot_be_computed_is_refused_before_anything_is_written(capfd, si
     status, out, err = outcome(capfd, "run", "--a", side, "--b", "Cu", *FACES, *QUICK, *dry)
     assert (status, out, err.count("\n")) == (2, "", 1) and told in err, err
     assert sorted(Path().iterdir()) == before
+
+
+@pytest.mark.parametrize(("verb", "place"), [("build", "-o"), ("run", "--workspace")])
+def test_a_folder_that_nobody_can_make_is_one_line(capfd, verb, place):
+    status, out, err = outcome(capfd, verb, "al-cu", *QUICK[:2], place, "/proc/interlith")
+    assert status in (1, 2) and out == "" and err.count("\n") == 1 and "/proc/interlith" in err

@@ -185,7 +185,12 @@ def _loaded(choice_json: str) -> Engine:
     require(choice)
     entry = find(choice)
     module, _, function = entry.loader.rpartition(".")
-    engine = cast(Loader, getattr(import_module(module), function))(entry, choice.options)
+    try:
+        engine = cast(Loader, getattr(import_module(module), function))(entry, choice.options)
+    except ImportError as error:
+        raise RequestError(
+            f"engine {entry.name!r} is installed but cannot be imported: {error}", "engine", how_to_get(entry)
+        ) from error
     return add_d3bj(engine) if choice.dispersion == "d3bj" else engine
 
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 from interlith.workflows.engines.catalogue import BUILT_IN
 morse = replace(BUILT_IN["emt"], name="morse", model="ase.calculators.morse.MorsePotential",
                 options=frozenset({"r0"}), packages=("pot-shop",), elements=None)
+broken = replace(morse, name="broken", loader="no_such_module.load")
 not_an_engine = 42
 """
 
@@ -137,6 +138,12 @@ def test_a_broken_addition_is_named(plugin, line, word):
     plugin(line)
     with pytest.raises(RequestError, match=word):
         catalogue.describe()
+
+
+def test_a_package_that_does_not_import_is_told_with_its_cure(plugin):
+    plugin("broken = pot_shop:broken")
+    with pytest.raises(RequestError, match=r"'broken' is installed but cannot be imported: No module.*pip install"):
+        catalogue.load(EngineChoice(name="broken"))
 
 
 def test_the_rows_of_the_table_say_what_a_person_needs():
