@@ -14,6 +14,7 @@ from interlith.structures.slabs import oriented_bulk, surface_vectors
 INDICES = st.tuples(*[st.integers(-3, 3)] * 3).filter(any)
 CRYSTALS = {name: load_crystal(name)[0] for name in ("Li", "LiF", "Al2O3", "Li2CO3", "LiNO3", "Li3PO4_gamma")}
 GAAS = Structure.from_spacegroup(216, Lattice.cubic(5.65), ["Ga3+", "As3-"], [[0, 0, 0], [0.25] * 3])
+SHIFTED = CRYSTALS["Al2O3"].copy().translate_sites(range(len(CRYSTALS["Al2O3"])), [0.13, 0.27, 0.09])
 
 
 @settings(max_examples=30, deadline=None)
@@ -186,3 +187,20 @@ def test_a_pair_already_reduced_stays_as_long_and_a_net_of_triangles_is_shown_at
         a, b = reduced_pair(pair(degrees, 1)) @ pair(degrees, 1)
         assert a @ b / (a @ a) == pytest.approx(-0.5)
         assert a[0] * b[1] - a[1] * b[0] > 0
+
+
+@settings(max_examples=25, deadline=None)
+@given(name=st.sampled_from([*sorted(CRYSTALS), "GaAs", "shifted"]), miller=INDICES)
+def test_operations_along_the_normal_map_the_heights_of_each_element_on_themselves(name, miller):
+    """z → inverted − z and z → z + upright, in repeats; "shifted" has no inversion at its origin."""
+    bulk = {"GaAs": GAAS, "shifted": SHIFTED}.get(name) or CRYSTALS[name]
+    face = crystal_face(bulk, miller)
+    heights = face.atoms.positions[:, 2] / face.spacing_A
+    maps = [(1, shift) for shift in face.upright] + [(-1, shift) for shift in face.inverted]
+    for sign, shift in maps:
+        for number in set(face.atoms.numbers):
+            own = heights[face.atoms.numbers == number]
+            apart = (sign * own + shift)[:, None] - own
+            assert np.abs(apart - np.round(apart)).min(axis=1).max() < 3e-3
+    if name in ("Li", "LiF", "Al2O3", "shifted"):
+        assert face.inverted, "a crystal with a centre turns every face round"
