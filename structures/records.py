@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ase import Atoms
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from interlith.structures.geometry import digest, from_text
 
@@ -116,6 +116,13 @@ class SideRecipe(Record):
     ordering_seed: int = 0
     ordering_atoms: int = Field(default=200, ge=1, description="largest ordered cell, atoms")
     stiffness_GPa: float | None = Field(default=None, gt=0, description="biaxial; decides who is strained")
+
+    @field_validator("miller")
+    @classmethod
+    def _names_a_face(cls, miller: Miller) -> Miller:
+        if not any(miller):
+            raise ValueError("indices that are all 0 name no face")
+        return miller
 
 
 class InterfaceRecipe(Record):

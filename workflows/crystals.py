@@ -13,6 +13,7 @@ from interlith.structures.disorder import choose_size, disordered_cell
 from interlith.structures.geometry import from_text, to_text
 from interlith.structures.orderings import ordered_crystal
 from interlith.structures.records import CrystalFacts, OrderingFacts, Record, SideRecipe
+from interlith.structures.slabs import cut_slab
 
 
 class OrderedCrystal(Record):
@@ -43,15 +44,18 @@ class OrderedCrystal(Record):
 
 
 def elements(side: SideRecipe) -> frozenset[str]:
-    """Return the chemical symbols of a side's crystal, which was read and, if disordered, can be ordered.
+    """Return the chemical symbols of a side's crystal, which can be cut as it is or, if disordered, ordered.
 
     Raises
     ------
     RequestError
-        If its file is no crystal, or a disordered one has no charges or no neutral cell of the size allowed.
+        If its file is no crystal, a disordered one has no charges or no neutral cell of the size allowed, or an
+        ordered one has no such cut.
     """
-    structure, _ = load_crystal(side.crystal)
-    if not structure.is_ordered:
+    structure, facts = load_crystal(side.crystal)
+    if structure.is_ordered:
+        cut_slab(structure, facts, side, vacuum_A=0.0)
+    else:
         choose_size(disordered_cell(structure), side.ordering_atoms)
     return frozenset(element.symbol for element in structure.composition.element_composition)
 

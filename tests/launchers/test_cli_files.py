@@ -111,3 +111,13 @@ def test_what_cannot_be_computed_is_refused_before_anything_is_written(capfd, si
 def test_a_folder_that_nobody_can_make_is_one_line(capfd, verb, place):
     status, out, err = outcome(capfd, verb, "al-cu", *QUICK[:2], place, "/proc/interlith")
     assert status in (1, 2) and out == "" and err.count("\n") == 1 and "/proc/interlith" in err
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [("side_a.miller=[0,0,0]", "all 0 name no face"), ("side_a.termination=7", "no termination 7")],
+)
+def test_a_face_that_is_none_is_refused_before_anything_is_written(capfd, setting, told):
+    status, out, err = outcome(capfd, "run", "al-cu", setting, *QUICK)
+    assert (status, out, err.count("\n")) == (2, "", 1) and told in err
+    assert not Path("interlith-workspace").exists()
