@@ -65,13 +65,13 @@ class Preset(Record):
 _ALL = (
     Preset(
         name="quick",
-        about="minutes on two cores: four registries, coarse forces, thin slabs",
+        about="minutes on two cores: three registries, coarse forces, thin slabs",
         engine="sevennet-l3i5",
         fmax_eV_A=0.10,
         fmax_bulk_eV_A=0.03,
         max_calls=400,
-        registries=4,
-        rigid_starts=8,
+        registries=3,
+        rigid_starts=6,
         thickness_A=8.0,
         floor_A=8.0,
     ),
