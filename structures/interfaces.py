@@ -146,7 +146,7 @@ def chosen_match(sides: Sides, recipe: InterfaceRecipe) -> MatchFacts:
         raise RequestError(
             f"match {recipe.match} ({match.area_A2:.1f} Å²) has {n_atoms} atoms, max_atoms is {recipe.max_atoms}",
             sides.name,
-            f"allow {n_atoms} (interface.max_atoms={n_atoms}), take thinner sides, or allow more strain than {100 * recipe.max_strain:g} %",
+            f"set interface.max_atoms={n_atoms}, thinner sides, or more strain than {100 * recipe.max_strain:g} %",
         )
     return match
 
