@@ -152,14 +152,15 @@ def flatten(flow: Any) -> list[dict[str, Any]]:
 def use_threads(threads: int) -> None:
     """Set the threads of the numerical libraries, loaded ones and those that this job will load."""
     os.environ.update(dict.fromkeys(THREADS[:3], str(threads)))
-    with contextlib.suppress(ImportError):
-        import threadpoolctl  # type: ignore[import-untyped]
-
-        threadpoolctl.threadpool_limits(threads)
     if (torch := sys.modules.get("torch")) is not None:
         torch.set_num_threads(threads)
     if (numba := sys.modules.get("numba")) is not None:
         numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    # last: torch and numba load thread pools of their own when they are asked
+    with contextlib.suppress(ImportError):
+        import threadpoolctl  # type: ignore[import-untyped]
+
+        threadpoolctl.threadpool_limits(threads)
 
 
 def write_whole(path: Path, text: str) -> None:
