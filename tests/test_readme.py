@@ -85,3 +85,10 @@ def test_version_changelog_and_citation_agree():
     assert released[0][0] == PROJECT["version"]
     assert f"\nversion: {released[0][0]}\n" in citation
     assert f'date-released: "{released[0][1]}"' in citation
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "tests/recorded/README.md"])
+def test_links_lead_somewhere(page):
+    links = re.findall(r"\[[^\]]+\]\(([^)#]+)[^)]*\)", (ROOT / page).read_text())
+    dead = [link for link in links if not link.startswith("https://") and not ((ROOT / page).parent / link).exists()]
+    assert not dead
