@@ -3,6 +3,7 @@ import pytest
 from ase.geometry import get_distances
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from pymatgen.core import Composition, Lattice, Structure
 
 from interlith.structures.bonds import bond_counts, bonds, coordination, covalent_units
@@ -210,7 +211,6 @@ def test_the_same_request_gives_the_same_slab(lagp):
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        ({"miller": (0, 0, 0)}, r"\(0 0 0\) name no plane"),
         ({"miller": (1, 0, 0), "termination": 4}, r"no termination 4 .*there are 1: 0 to 0"),
         ({"miller": (1, 0, 0), "termination": -1}, "no termination -1"),
         ({"miller": (1, 0, 0), "vacuum_A": -2.0}, "vacuum of -2.0 Å"),
@@ -220,6 +220,14 @@ def test_the_same_request_gives_the_same_slab(lagp):
 def test_requests_that_make_no_sense_are_refused(asked, told):
     with pytest.raises(RequestError, match=told):
         cut("LiF", **asked)
+
+
+def test_indices_that_are_all_zero_name_no_face():
+    bulk, _ = CRYSTALS["LiF"]
+    with pytest.raises(RequestError, match=r"\(0 0 0\) name no plane"):
+        surface_vectors(bulk, (0, 0, 0))
+    with pytest.raises(ValidationError, match="name no face"):
+        SideRecipe(crystal="LiF", miller=(0, 0, 0))
 
 
 def test_surface_vectors_of_known_faces():
