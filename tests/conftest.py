@@ -1,5 +1,11 @@
 """Records made by hand, whose numbers are in sight: for what reads records without computing them."""
 
+import os
+
+# Before any numerical library loads: threads that wait for one another on busy cores cost several times the wall time.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 import numpy as np
 import pytest
 from ase import Atoms
