@@ -1,12 +1,15 @@
 """Published values stand beside computed ones, labelled, and no computation can read them."""
 
 import ast
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from interlith.analysis.compare import beside, preset_checks, published_claims, published_values
+from interlith.analysis.compare import PresetCheck, beside, preset_checks, published_claims, published_values
 from interlith.structures.errors import ComputationError
+from interlith.structures.library import system_names
+from interlith.workflows.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,3 +77,13 @@ def test_a_preset_check_is_shown_for_its_own_system_engine_and_preset_only(handm
     monkeypatch.setattr("interlith.analysis.compare._read", lambda name: {"check": [row, *others]})
     (check,) = preset_checks(handmade_record())
     assert "-1.00" in check.told and "-1.20" in check.told and "chgnet" in check.told
+
+
+def test_every_stored_preset_check_names_what_exists():
+    rows = tomllib.loads((ROOT / "analysis" / "presets_measured.toml").read_text())["check"]
+    assert {(row["system"], row["preset"]) for row in rows} >= {("li-lagp", "quick")}
+    for row in rows:
+        assert row["system"] in system_names()
+        assert {row["engine"]} == {PRESETS[row["preset"]].engine, PRESETS[row["against"]].engine}
+        assert PRESETS[row["against"]].fmax_eV_A < PRESETS[row["preset"]].fmax_eV_A
+        assert PresetCheck(**row).told
