@@ -139,6 +139,158 @@ class InterfaceRecipe(Record):
     max_atoms: int = Field(default=400, ge=2)
 
 
+class MoleculeRecipe(Record):
+    """What a person may say of a molecule, an ion or an oligomer."""
+
+    molecule: str = Field(description="library name, SMILES, repeat unit ('[*]OCOCC[*]') or path of a structure file")
+    n: int | None = Field(default=None, ge=1, description="repeat units, comonomers included; None: the library's")
+    caps: tuple[str, str] | None = Field(
+        default=None, description="SMILES of what ends the chain; None: the library's, else H"
+    )
+    comonomer: str | None = Field(default=None, description="a second repeat unit")
+    comonomer_units: int | None = Field(default=None, ge=0, description="how many of the n units")
+    sequence: Literal["random", "blocks"] = "random"
+    tacticity: Literal["isotactic", "syndiotactic", "atactic"] = "atactic"
+    head_to_tail: bool = Field(default=True, description="False: every other unit is turned round")
+    hf_removed: int | None = Field(default=None, ge=0, description="HF taken out of the chain, a C=C left for each")
+    charge_e: int | None = Field(default=None, description="None: as the SMILES or the file says")
+    conformer: int = Field(default=0, ge=0, description="rank among the conformers, 0 the lowest in energy")
+    seed: int = 0
+
+
+class AdlayerRecipe(Record):
+    """What a person may say of the geometry of one molecule on a slab."""
+
+    side_a: SideRecipe
+    side_b: MoleculeRecipe
+    candidates: int = Field(default=24, ge=1, description="poses built before pruning")
+    conformers: int = Field(default=3, ge=1, description="lowest conformers that are placed")
+    clearance_A: float = Field(default=6.0, gt=0, description="least distance of the molecule to its periodic images")
+    chain: Literal["finite", "periodic"] = Field(
+        default="finite", description="periodic: an infinite chain along a lattice vector of the slab"
+    )
+    bottom: Literal["free", "fixed"] = Field(default="fixed", description="the lower half of the slab")
+    vacuum_A: float = Field(default=15.0, gt=0)
+    gap_A: float = Field(default=2.2, gt=0, description="least distance of the molecule to the slab at the start")
+    max_atoms: int = Field(default=400, ge=2)
+
+
+class Component(Record):
+    """One kind of molecule in a packed layer."""
+
+    recipe: MoleculeRecipe
+    count: int = Field(ge=1)
+
+
+class PackedRecipe(Record):
+    """What a person may say of a packed layer on a slab."""
+
+    side_a: SideRecipe
+    components: tuple[Component, ...] = Field(min_length=1)
+    density_g_cm3: float = Field(gt=0, description="of the layer between the slab and its upper limit")
+    min_distance_A: float = Field(default=2.0, gt=0, description="no two molecules, nor one and the slab, are nearer")
+    min_edge_A: float = Field(default=10.0, gt=0, description="least height of the lateral cell along both vectors")
+    open_side: bool = Field(default=True, description="False: no vacuum, the layer meets the slab's other face too")
+    vacuum_A: float = Field(default=15.0, gt=0)
+    seed: int = 0
+    max_atoms: int = Field(default=400, ge=2)
+
+
+class MoleculeFacts(Record):
+    """A molecule, an ion or an oligomer as built."""
+
+    name: str
+    smiles: str = Field(description="canonical; formal charges included; empty where only a geometry is known")
+    formula: str
+    n_atoms: int
+    charge_e: int
+    multiplicity: int = 1
+    n_units: int | None = Field(default=None, description="repeat units of an oligomer")
+    conformer: int = Field(default=0, description="rank in the ensemble, 0 the lowest")
+    relative_energy_eV: float | None = Field(default=None, description="above the lowest conformer")
+    ranked_by: str | None = Field(default=None, description="force field or engine behind that energy")
+    bonds: tuple[tuple[int, int, float], ...] = Field(description="atom, atom, order (1.5: aromatic)")
+    origin: Origin
+
+
+class MoleculeModel(Record):
+    """A molecule ready to compute; not periodic."""
+
+    name: str
+    xyz: str = Field(description="extended XYZ, no cell")
+    facts: MoleculeFacts
+
+    @property
+    def atoms(self) -> Atoms:
+        """The molecule."""
+        return from_text(self.xyz)
+
+
+class PoseFacts(Record):
+    """One placement of a molecule on a slab."""
+
+    index: int = Field(description="in the list of candidates")
+    conformer: int
+    site_A: tuple[float, float] = Field(description="in-plane position of the molecule's centre")
+    quaternion: tuple[float, float, float, float] = Field(description="rotation of the conformer, scalar first")
+    height_A: float = Field(
+        description="lowest atom of the molecule above the highest of the slab; below 0 in a groove"
+    )
+    gap_A: float = Field(description="least distance of an atom of the molecule to one of the slab")
+
+
+class AdlayerModel(Record):
+    """Molecules on a slab, ready to compute: the slab is side A below, all molecules are side B above."""
+
+    name: str
+    xyz: str = Field(
+        description="extended XYZ; per-atom `side` 0 slab, 1 molecules; `molecule` -1 slab, else which molecule"
+    )
+    slab: SlabFacts = Field(description="of the primitive surface cell")
+    cells_a: Integers2x2 = Field(description="lateral cell in multiples of the slab's surface vectors, rows")
+    molecules: tuple[MoleculeFacts, ...] = Field(description="one per molecule, in the order of `molecule`")
+    pose: PoseFacts | None = Field(default=None, description="None for a packed layer")
+    area_A2: float
+    n_interfaces: Literal[1, 2] = Field(default=1, description="2: the layer meets both faces of the slab")
+    image_distance_A: float | None = Field(
+        description="of a molecule to its own periodic images; None if it is a chain"
+    )
+    covers: bool = Field(description="whether the layer covers the cell, so that an energy per area means something")
+    density_g_cm3: float | None = Field(default=None, description="of a packed layer")
+    chain_mismatch_percent: float | None = Field(default=None, description="stretch of an infinite chain")
+    bottom: Literal["free", "fixed"] = "free"
+    origin: Origin
+
+    @model_validator(mode="after")
+    def _sides_are_complete(self) -> AdlayerModel:
+        arrays = self.atoms.arrays
+        if set(arrays["side"]) != {0, 1}:
+            raise ValueError("an adlayer needs a slab and molecules: array `side` must hold 0 and 1")
+        if set(arrays["molecule"]) != set(range(-1, len(self.molecules))):
+            raise ValueError("array `molecule` must hold -1 for the slab and every molecule's index")
+        return self
+
+    @property
+    def atoms(self) -> Atoms:
+        """The whole model."""
+        return from_text(self.xyz)
+
+    @property
+    def side_a(self) -> tuple[int, ...]:
+        """Atom indices of the slab."""
+        return tuple(int(i) for i in (self.atoms.arrays["side"] == 0).nonzero()[0])
+
+    @property
+    def side_b(self) -> tuple[int, ...]:
+        """Atom indices of the molecules."""
+        return tuple(int(i) for i in (self.atoms.arrays["side"] == 1).nonzero()[0])
+
+    @property
+    def sha256(self) -> str:
+        """Identity of the geometry."""
+        return digest(self.xyz)
+
+
 class InterfaceModel(Record):
     """An interface ready to compute: side A below, side B above, normal along +z."""
 
