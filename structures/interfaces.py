@@ -20,6 +20,7 @@ from interlith.structures.geometry import digest, to_text
 from interlith.structures.matching import find_interfaces, no_match
 from interlith.structures.records import (
     CrystalFacts,
+    Integers2x2,
     InterfaceModel,
     InterfaceRecipe,
     MatchFacts,
@@ -211,8 +212,8 @@ def stack(
     """
     cells = [np.array(c) @ s.cell.array[:2, :2] for c, s in ((match.cells_a, slab_a), (match.cells_b, slab_b))]
     cell = common_cell(cells[0], cells[1], rule)
-    lower = _laid_out(slab_a, match.cells_a, cell)
-    upper = _laid_out(slab_b, match.cells_b, cell)
+    lower = laid_out(slab_a, match.cells_a, cell)
+    upper = laid_out(slab_b, match.cells_b, cell)
     tops = [float(np.ptp(side.positions[:, 2])) for side in (lower, upper)]
     outside = vacuum_A if vacuum_A > 0 else gap_A
     lower.positions[:, 2] += outside / 2
@@ -281,12 +282,18 @@ def side_alone(model: InterfaceModel | Atoms, side: int) -> Atoms:
     return atoms[atoms.arrays[SIDE] == side]
 
 
-def _flat(cell: np.ndarray) -> list[list[float]]:
-    return [[*row, 0.0] for row in cell.tolist()]
+def laid_out(slab: Atoms, cells: Integers2x2, common: np.ndarray) -> Atoms:
+    """Return the supercell of a slab in a given lateral cell, lowest atom at z = 0, every atom inside the cell.
 
-
-def _laid_out(slab: Atoms, cells: tuple[tuple[int, int], tuple[int, int]], common: np.ndarray) -> Atoms:
-    """Return the supercell of a slab in the common cell, lowest atom at z = 0, every atom inside the cell."""
+    Parameters
+    ----------
+    slab
+        In its surface cell, a and b in the xy-plane.
+    cells
+        Rows: the lateral cell in multiples of the slab's surface vectors.
+    common
+        The vectors that those rows become, (2, 2) in Å; the slab is strained in the plane where they differ.
+    """
     multiple = np.eye(3, dtype=int)
     multiple[:2, :2] = cells
     wide = make_supercell(slab, multiple, wrap=False, order="atom-major")
@@ -296,6 +303,10 @@ def _laid_out(slab: Atoms, cells: tuple[tuple[int, int], tuple[int, int]], commo
     wide.set_cell([*_flat(common), slab.cell.array[2]])
     wide.info = {}
     return wide
+
+
+def _flat(cell: np.ndarray) -> list[list[float]]:
+    return [[*row, 0.0] for row in cell.tolist()]
 
 
 def _origin(sides: Sides, match: MatchFacts, vacuum_A: float) -> Origin:
