@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from interlith.structures.errors import ComputationError
-from interlith.structures.records import InterfaceModel, InterfaceRecipe, Miller, Record, SlabFacts
+from interlith.structures.records import (
+    AdlayerModel,
+    AdlayerRecipe,
+    InterfaceModel,
+    InterfaceRecipe,
+    Miller,
+    PoseFacts,
+    Record,
+    SlabFacts,
+)
 
 SpreadKind = Literal["registries", "terminations", "orderings", "placements", "conformers"]
 
@@ -132,6 +141,33 @@ class Contact(Record):
     why: str
 
 
+class AnswerRecord(Record):
+    """What every answer to `interlith run` holds."""
+
+    system: str
+    preset: str
+    relaxed_xyz: str
+    quantities: tuple[Quantity, ...]
+    contact: Contact
+    energies_eV: dict[str, float] = Field(description="every total energy behind the quantities")
+    caveats: tuple[str, ...]
+    provenance: Provenance
+    settings: dict[str, str | float | int | bool] = Field(
+        default_factory=dict, description="of the run: thresholds, caps, how many candidates…"
+    )
+
+    @model_validator(mode="after")
+    def _names_are_distinct(self) -> Self:
+        names = [q.quantity for q in self.quantities]
+        if len(names) != len(set(names)):
+            raise ValueError(f"quantities named twice: {sorted(n for n in names if names.count(n) > 1)}")
+        return self
+
+    def quantity(self, name: str) -> Quantity:
+        """Return the quantity of that name (`KeyError` if the record has none)."""
+        return {q.quantity: q for q in self.quantities}[name]
+
+
 class RegistryOutcome(Record):
     """One registry, relaxed."""
 
@@ -145,34 +181,38 @@ class RegistryOutcome(Record):
     n_force_calls: int
 
 
-class InterfaceRecord(Record):
+class InterfaceRecord(AnswerRecord):
     """The answer to `interlith run` for one interface."""
 
-    system: str
-    preset: str
     model: InterfaceModel = Field(description="the registry that won, before relaxation")
-    relaxed_xyz: str
-    quantities: tuple[Quantity, ...]
     registries: tuple[RegistryOutcome, ...] = Field(description="lowest energy first")
-    contact: Contact
-    energies_eV: dict[str, float] = Field(description="every total energy behind the quantities")
-    caveats: tuple[str, ...]
-    provenance: Provenance
     recipe: InterfaceRecipe | None = Field(default=None, description="what was asked for, before anything was built")
-    settings: dict[str, str | float | int | bool] = Field(
-        default_factory=dict, description="of the run: thresholds, caps, number of registries…"
+
+
+class PlacementOutcome(Record):
+    """One placement of a molecule, screened and relaxed."""
+
+    pose: PoseFacts
+    screened_energy_eV: float = Field(description="of the screening engine, the slab held")
+    relaxed_energy_eV: float
+    binding_energy_eV: float
+    converged: bool
+    fmax_eV_A: float
+    n_force_calls: int
+
+
+class AdlayerRecord(AnswerRecord):
+    """The answer to `interlith run` for a molecule or oligomer on a slab."""
+
+    model: AdlayerModel = Field(description="the placement that won, as placed")
+    placements: tuple[PlacementOutcome, ...] = Field(description="lowest energy first")
+    bonds_across: dict[str, int] = Field(
+        default_factory=dict, description="slab-molecule bonds after relaxation by kind, the slab's element first"
     )
-
-    @model_validator(mode="after")
-    def _names_are_distinct(self) -> InterfaceRecord:
-        names = [q.quantity for q in self.quantities]
-        if len(names) != len(set(names)):
-            raise ValueError(f"quantities named twice: {sorted(n for n in names if names.count(n) > 1)}")
-        return self
-
-    def quantity(self, name: str) -> Quantity:
-        """Return the quantity of that name (`KeyError` if the record has none)."""
-        return {q.quantity: q for q in self.quantities}[name]
+    screening: Provenance | None = Field(
+        default=None, description="of the ranking of candidates: it decides what is relaxed, no energy rests on it"
+    )
+    recipe: AdlayerRecipe | None = Field(default=None, description="what was asked for, before anything was built")
 
 
 class SurfaceFit(Record):

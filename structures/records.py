@@ -196,6 +196,19 @@ class PackedRecipe(Record):
     max_atoms: int = Field(default=400, ge=2)
 
 
+class Member(Record):
+    """One molecule of a system without a slab, and the part it plays."""
+
+    recipe: MoleculeRecipe
+    role: Literal["molecule", "salt", "host", "cation", "anion"] = "molecule"
+
+
+class MoleculesRecipe(Record):
+    """What a person may say of a system of molecules alone: levels, salts, hosts."""
+
+    molecules: tuple[Member, ...] = Field(min_length=1)
+
+
 class MoleculeFacts(Record):
     """A molecule, an ion or an oligomer as built."""
 
