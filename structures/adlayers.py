@@ -1,0 +1,214 @@
+"""Adlayers: one molecule or oligomer on a slab, in many placements that share one cell.
+
+The slab is side A below, the molecule side B above, in a supercell of the slab's surface vectors that keeps the
+molecule apart from its periodic images. All poses of one call share the cell, its height included, so that their
+energies compare. The molecule is never wrapped: its atoms may stand outside the cell, whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+from ase.constraints import FixAtoms
+from numpy.typing import NDArray
+
+from interlith.structures.checks import check_atoms
+from interlith.structures.clearances import COVERED, footprint, image_distance_A, smallest_cell
+from interlith.structures.errors import RequestError
+from interlith.structures.geometry import digest, to_text
+from interlith.structures.interfaces import SIDE, laid_out, side_alone
+from interlith.structures.placements import Pose, placements
+from interlith.structures.records import (
+    AdlayerModel,
+    AdlayerRecipe,
+    Integers2x2,
+    MoleculeModel,
+    Origin,
+    PoseFacts,
+    SlabFacts,
+)
+from interlith.structures.strains import ON_B, common_cell
+
+Floats = NDArray[np.float64]
+
+MOLECULE = "molecule"
+"""Per-atom array: -1 in the slab, else which molecule."""
+
+
+def adlayers(
+    slab: Atoms, facts: SlabFacts, molecules: Sequence[MoleculeModel], recipe: AdlayerRecipe, *, seed: int
+) -> list[AdlayerModel]:
+    """Put a molecule on a slab in many ways.
+
+    Parameters
+    ----------
+    slab, facts
+        As cut: the slab in its surface cell, a along +x, c along +z; array ``oxidation`` is kept.
+    molecules
+        Conformers, lowest first; the recipe says how many of them are placed, in turn.
+    recipe
+        How many poses, how far from the slab and from their images, the vacuum above the highest pose, whether the
+        lower half of the slab is held (``move_mask``), the limit of atoms.
+    seed
+        Of the sequence of rotations.
+
+    Returns
+    -------
+    list
+        As many poses as the recipe's candidates, no two alike (see :func:`structures.placements.placements`), all in
+        one cell; fewer only where symmetry leaves fewer, a single atom on a small surface cell.
+
+    Raises
+    ------
+    RequestError
+        No molecule; more atoms than the recipe allows, with the number that would do; overlapping atoms.
+    """
+    if not molecules:
+        raise RequestError("no molecule to place", recipe.side_b.molecule, "give at least one conformer")
+    placed = molecules[: recipe.conformers]
+    guests = [m.atoms for m in placed]
+    poses = placements(slab, guests, n=recipe.candidates, gap_A=recipe.gap_A, seed=seed)
+    places = [p.positions(guests[p.conformer]) for p in poses]
+    cells = smallest_cell(slab.cell.array[:2, :2], places, recipe.clearance_A)
+    name = adlayer_name(facts, placed[0])
+    _refuse_too_many(len(slab) * round(np.linalg.det(cells)) + max(map(len, guests)), recipe, name)
+    bed = _Bed.of(slab, cells, max(float(p[:, 2].max()) for p in places), recipe)
+    return [_model(bed, facts, (k, bed.received(p)), placed[p.conformer]) for k, p in enumerate(poses)]
+
+
+def slab_alone(model: AdlayerModel) -> Atoms:
+    """Return the slab in the model's cell, in the model's order; atoms that are held stay held."""
+    return side_alone(model.atoms, 0)
+
+
+def molecule_alone(model: AdlayerModel) -> Atoms:
+    """Return the molecules in the model's cell, in the model's order; nothing is held."""
+    return side_alone(model.atoms, 1)
+
+
+@dataclass(frozen=True)
+class _Bed:
+    """The slab laid out in the cell that all poses share.
+
+    Parameters
+    ----------
+    atoms
+        The slab in that cell, with its arrays and held atoms.
+    cells
+        The lateral cell in multiples of the surface vectors.
+    turn, lift
+        From the frame of the slab as cut to that of the model: a matrix (3, 3) about z, and Å along z.
+    """
+
+    atoms: Atoms
+    cells: Integers2x2
+    turn: Floats
+    lift: float
+
+    @classmethod
+    def of(cls, slab: Atoms, cells: NDArray[np.int64], top_A: float, recipe: AdlayerRecipe) -> _Bed:
+        """Return the bed of poses of which the highest atom is at `top_A` in the frame of the slab."""
+        rows: Integers2x2 = ((int(cells[0, 0]), int(cells[0, 1])), (int(cells[1, 0]), int(cells[1, 1])))
+        wide = cells @ slab.cell.array[:2, :2]
+        lateral = common_cell(wide, wide, ON_B)
+        turn = np.eye(3)
+        turn[:2, :2] = np.linalg.solve(wide, lateral).T
+        bottom = float(slab.positions[:, 2].min())
+        atoms = laid_out(slab, rows, lateral)
+        atoms.set_constraint(FixAtoms(mask=_held(atoms)) if recipe.bottom == "fixed" else None)
+        atoms.positions[:, 2] += recipe.vacuum_A / 2
+        atoms.cell[2] = [0.0, 0.0, top_A - bottom + recipe.vacuum_A]
+        atoms.pbc = True
+        return cls(atoms, rows, turn, recipe.vacuum_A / 2 - bottom)
+
+    @property
+    def lattice(self) -> Floats:
+        """The lateral cell, rows (2, 2) in Å."""
+        return np.asarray(self.atoms.cell.array[:2, :2])
+
+    def received(self, pose: Pose) -> Pose:
+        """Return the pose in the frame of the model, the molecule's centre inside the cell."""
+        turned = pose.turned(self.turn)
+        outside = np.floor(turned.centre[:2] @ np.linalg.inv(self.lattice) + 1e-9) @ self.lattice
+        return turned.moved(np.array([*-outside, self.lift]))
+
+
+def _held(slab: Atoms) -> NDArray[np.bool_]:
+    """Return which atoms stand in the lower half of a slab."""
+    heights = slab.positions[:, 2]
+    return np.asarray(heights < (heights.min() + heights.max()) / 2 - 1e-6)
+
+
+def _model(bed: _Bed, facts: SlabFacts, received: tuple[int, Pose], molecule: MoleculeModel) -> AdlayerModel:
+    """Return the model of one pose."""
+    index, pose = received
+    guest = molecule.atoms
+    places = pose.positions(guest)
+    atoms = bed.atoms + Atoms(guest.numbers, places)
+    atoms.set_array(SIDE, np.repeat([0, 1], [len(bed.atoms), len(guest)]))
+    atoms.set_array(MOLECULE, np.repeat([-1, 0], [len(bed.atoms), len(guest)]))
+    name = adlayer_name(facts, molecule)
+    check_atoms(atoms, name)
+    shadow = footprint(places, guest.numbers, bed.lattice)
+    return AdlayerModel(
+        name=name,
+        xyz=to_text(atoms),
+        slab=facts,
+        cells_a=bed.cells,
+        molecules=(molecule.facts,),
+        pose=_pose_facts(index, pose, molecule),
+        area_A2=float(np.linalg.det(bed.lattice)),
+        image_distance_A=image_distance_A(places, bed.lattice),
+        covers=shadow >= COVERED,
+        bottom="fixed" if bed.atoms.constraints else "free",
+        origin=_origin(bed, facts, molecule, shadow),
+    )
+
+
+def adlayer_name(facts: SlabFacts, molecule: MoleculeModel) -> str:
+    """Return crystal, face and molecule, 'A(hkl)|M'."""
+    return f"{facts.crystal}({''.join(map(str, facts.miller))})|{molecule.name}"
+
+
+def _pose_facts(index: int, pose: Pose, molecule: MoleculeModel) -> PoseFacts:
+    """Return the record of a pose."""
+    x, y, _ = (float(v) for v in pose.centre)
+    return PoseFacts(
+        index=index,
+        conformer=molecule.facts.conformer,
+        site_A=(x, y),
+        quaternion=pose.quaternion,
+        height_A=pose.height_A,
+        gap_A=pose.gap_A,
+    )
+
+
+def _origin(bed: _Bed, facts: SlabFacts, molecule: MoleculeModel, shadow: float) -> Origin:
+    """Say how an adlayer was made, in words."""
+    sources = (facts.origin, molecule.facts.origin)
+    held = "the lower half of the slab is held" if bed.atoms.constraints else "no atom is held"
+    return Origin(
+        source=adlayer_name(facts, molecule),
+        sha256=digest("".join(o.sha256 for o in sources)),
+        steps=(
+            *(f"side {which}: {step}" for which, o in zip("AB", sources, strict=True) for step in o.steps),
+            f"slab laid out in cells {bed.cells}: {np.linalg.det(bed.lattice):.2f} Å², {held}",
+            "molecule lowered as a rigid body to first contact",
+            f"shadow of the molecule at van der Waals radii: {shadow:.0%} of the cell (covered from {COVERED:.0%})",
+        ),
+    )
+
+
+def _refuse_too_many(n_atoms: int, recipe: AdlayerRecipe, name: str) -> None:
+    """Refuse a cell of more atoms than allowed, with the number that would do."""
+    if n_atoms <= recipe.max_atoms:
+        return
+    raise RequestError(
+        f"the smallest cell that keeps images {recipe.clearance_A:g} Å apart needs {n_atoms} atoms, "
+        f"max_atoms is {recipe.max_atoms}",
+        name,
+        f"set adlayer.max_atoms={n_atoms}, a thinner slab, a shorter molecule or less clearance_A",
+    )

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
+
+from interlith.structures.clearances import footprint, image_distance_A, smallest_cell
+from interlith.structures.sublattices import sublattices
+
+SURFACES = {
+    "square": np.array([[3.0, 0], [0, 3.0]]),
+    "hexagonal": np.array([[2.6, 0], [-1.3, 1.3 * np.sqrt(3)]]),
+    "oblique": np.array([[4.1, 0], [-0.9, 5.3]]),
+}
+STEPS = np.array([(i, j) for i in range(-3, 4) for j in range(-3, 4) if (i, j) != (0, 0)])
+
+
+def nearest_image(places, lattice):
+    """By hand: the molecule against itself moved by every vector up to three cells away."""
+    moves = np.column_stack([STEPS @ lattice, np.zeros(len(STEPS))])
+    return min(cdist(places, places + move).min() for move in moves)
+
+
+def rod(length, angle, n=6):
+    """Atoms in a row in the plane."""
+    along = np.linspace(0, length, n)
+    return np.column_stack([along * np.cos(angle), along * np.sin(angle), np.zeros(n)])
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.sampled_from(sorted(SURFACES)),
+    st.floats(0.5, 6),
+    st.lists(st.tuples(st.floats(0, 8), st.floats(0, np.pi)), min_size=1, max_size=3),
+)
+def test_the_cell_keeps_every_pose_apart_and_no_smaller_one_does(name, clearance, rods):
+    surface, poses = SURFACES[name], [rod(*r) for r in rods]
+    rows = smallest_cell(surface, poses, clearance)
+    area = round(np.linalg.det(rows))
+    assert area >= 1
+    assert all(nearest_image(p, rows @ surface) >= clearance - 1e-6 for p in poses)
+    smaller = sublattices(surface, area - 1).rows if area > 1 else []
+    assert not any(all(nearest_image(p, r @ surface) >= clearance for p in poses) for r in smaller)
+
+
+def test_an_atom_gets_the_most_compact_cell():
+    """Three of 3 Å squares in a row would do for 3 Å; for 6 Å four cells must be a square of two by two."""
+    rows = smallest_cell(SURFACES["square"], [np.zeros((1, 3))], 6.0)
+    assert sorted(np.abs(rows).ravel()) == [0, 0, 2, 2]
+    assert np.linalg.det(rows) > 0
+
+
+def test_a_rod_takes_its_length_and_its_width():
+    rows = smallest_cell(SURFACES["square"], [rod(12, 0)], 6.0)
+    assert round(np.linalg.det(rows)) == 12, "18 Å long, 6 Å wide: 108 Å²"
+
+
+@pytest.mark.parametrize("name", SURFACES)
+def test_the_distance_to_images_is_that_of_every_pair(name):
+    lattice = 3 * SURFACES[name]
+    places = np.random.default_rng(0).uniform(0, 6, (7, 3))
+    assert image_distance_A(places, lattice) == pytest.approx(nearest_image(places, lattice))
+    assert image_distance_A(places[:1], lattice) == pytest.approx(np.linalg.norm(lattice, axis=1).min(), rel=0.2)
+
+
+def test_the_shadow_of_an_atom_is_a_disc():
+    lattice, carbon = 12 * np.eye(2), np.array([6])
+    share = np.pi * 1.77**2 / 144
+    one = footprint(np.array([[0.0, 0, 0]]), carbon, lattice)
+    assert one == pytest.approx(share, rel=0.05)
+    assert footprint(np.array([[25.0, -11.0, 4]]), carbon, lattice) == pytest.approx(share, rel=0.05), "any image"
+    above = np.array([[0.0, 0, 0], [0, 0, 3]])
+    assert footprint(above, np.array([6, 6]), lattice) == one, "one shadow"
+    apart = np.array([[0.0, 0, 0], [6, 6, 0]])
+    assert footprint(apart, np.array([6, 6]), lattice) == pytest.approx(2 * share, rel=0.05)
+
+
+def test_a_dense_layer_covers_everything():
+    assert footprint(np.zeros((1, 3)), np.array([6]), 2.0 * np.eye(2)) == 1.0
