@@ -36,6 +36,9 @@ Floats = NDArray[np.float64]
 
 MOLECULE = "molecule"
 """Per-atom array: -1 in the slab, else which molecule."""
+MIDDLE_A = 0.3
+"""Atoms so near to the middle of a slab belong to neither half: relaxation moves them across it."""
+_HELD = "held"
 
 
 def adlayers(
@@ -46,12 +49,14 @@ def adlayers(
     Parameters
     ----------
     slab, facts
-        As cut: the slab in its surface cell, a along +x, c along +z; array ``oxidation`` is kept.
+        As cut, or relaxed after that: the slab in its surface cell, a along +x, c along +z; array ``oxidation`` is
+        kept.
     molecules
         Conformers, lowest first; the recipe says how many of them are placed, in turn.
     recipe
-        How many poses, how far from the slab and from their images, the vacuum above the highest pose, whether the
-        lower half of the slab is held (``move_mask``), the limit of atoms.
+        How many poses, how far from the slab and from their images, the vacuum above the highest pose, the limit of
+        atoms, and whether the bottom is held (``move_mask``): the atoms that the slab holds already, else its lower
+        half.
     seed
         Of the sequence of rotations.
 
@@ -89,6 +94,22 @@ def molecule_alone(model: AdlayerModel) -> Atoms:
     return side_alone(model.atoms, 1)
 
 
+def lower_half(slab: Atoms) -> NDArray[np.bool_]:
+    """Return which atoms stand in the lower half of a slab, (n,); a plane in the middle is free."""
+    heights = slab.positions[:, 2]
+    return np.asarray(heights < (heights.min() + heights.max()) / 2 - MIDDLE_A)
+
+
+def _marked(slab: Atoms) -> Atoms:
+    """Return the slab with an array of what is to be held: what it holds already, else its lower half."""
+    marked = slab.copy()
+    marked.set_constraint()
+    already = [c.index for c in slab.constraints if isinstance(c, FixAtoms)]
+    chosen = np.isin(np.arange(len(slab)), np.concatenate(already)) if already else lower_half(slab)
+    marked.set_array(_HELD, chosen)
+    return marked
+
+
 @dataclass(frozen=True)
 class _Bed:
     """The slab laid out in the cell that all poses share.
@@ -117,8 +138,9 @@ class _Bed:
         turn = np.eye(3)
         turn[:2, :2] = np.linalg.solve(wide, lateral).T
         bottom = float(slab.positions[:, 2].min())
-        atoms = laid_out(slab, rows, lateral)
-        atoms.set_constraint(FixAtoms(mask=_held(atoms)) if recipe.bottom == "fixed" else None)
+        atoms = laid_out(_marked(slab), rows, lateral)
+        held = atoms.arrays.pop(_HELD)
+        atoms.set_constraint(FixAtoms(mask=held) if recipe.bottom == "fixed" else None)
         atoms.positions[:, 2] += recipe.vacuum_A / 2
         atoms.cell[2] = [0.0, 0.0, top_A - bottom + recipe.vacuum_A]
         atoms.pbc = True
@@ -134,12 +156,6 @@ class _Bed:
         turned = pose.turned(self.turn)
         outside = np.floor(turned.centre[:2] @ np.linalg.inv(self.lattice) + 1e-9) @ self.lattice
         return turned.moved(np.array([*-outside, self.lift]))
-
-
-def _held(slab: Atoms) -> NDArray[np.bool_]:
-    """Return which atoms stand in the lower half of a slab."""
-    heights = slab.positions[:, 2]
-    return np.asarray(heights < (heights.min() + heights.max()) / 2 - 1e-6)
 
 
 def _model(bed: _Bed, facts: SlabFacts, received: tuple[int, Pose], molecule: MoleculeModel) -> AdlayerModel:

@@ -7,7 +7,7 @@ from ase.geometry import find_mic
 from conftest import slab_facts
 from scipy.spatial.distance import pdist
 
-from interlith.structures.adlayers import adlayers, molecule_alone, slab_alone
+from interlith.structures.adlayers import adlayers, lower_half, molecule_alone, slab_alone
 from interlith.structures.errors import RequestError
 from interlith.structures.records import AdlayerModel
 
@@ -150,6 +150,26 @@ def test_the_lower_half_is_held_if_asked_for():
     assert len(slab_alone(fixed).constraints[0].index) == len(held.index)
     assert not free.atoms.constraints
     assert free.bottom == "free"
+
+
+def test_what_a_slab_holds_already_stays_held_and_nothing_else():
+    slab = SLABS["square"].copy()
+    slab.set_constraint(FixAtoms([0, 1]))
+    held, free = (
+        adlayers(slab, FACTS, [model_of(ETHER)], recipe_of(candidates=1, bottom=b), seed=0)[0].atoms
+        for b in ("fixed", "free")
+    )
+    z = held.positions[:, 2]
+    top = z[held.arrays["side"] == 0].max()
+    assert sorted(held.constraints[0].index) == np.flatnonzero(z < top - 0.1).tolist()
+    assert not free.constraints
+
+
+def test_a_plane_in_the_middle_belongs_to_no_half():
+    slab = SLABS["square"].copy()
+    for off in (-0.2, 0.0, 0.2):
+        slab.positions[1, 2] = slab.positions[[0, 2], 2].mean() + off
+        assert lower_half(slab).tolist() == [True, False, False]
 
 
 def test_the_same_seed_gives_the_same_models_and_another_seed_others():
