@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from interlith.analysis.records import InterfaceRecord, Quantity
+from interlith.analysis.records import AnswerRecord, Quantity
 from interlith.structures.errors import ComputationError
 from interlith.structures.records import Record
 
@@ -84,7 +84,7 @@ class PresetCheck(Record):
         )
 
 
-def preset_checks(record: InterfaceRecord) -> tuple[PresetCheck, ...]:
+def preset_checks(record: AnswerRecord) -> tuple[PresetCheck, ...]:
     """Return the measured checks of this record's preset, for its system and engine."""
     checks = (PresetCheck(**entry) for entry in _read("presets_measured.toml").get("check", []))
     asked = (record.system, record.provenance.method.engine, record.preset)
@@ -105,7 +105,7 @@ def published_claims(system: str | None = None) -> tuple[Claim, ...]:
     return tuple(claim for claim in claims if system in (None, claim.system))
 
 
-def beside(record: InterfaceRecord) -> tuple[Comparison, ...]:
+def beside(record: AnswerRecord) -> tuple[Comparison, ...]:
     """Set every quantity of a record beside the published values of its system.
 
     Raises
@@ -118,7 +118,7 @@ def beside(record: InterfaceRecord) -> tuple[Comparison, ...]:
     return tuple(_compare(computed[v.quantity], v, record) for v in values if v.quantity in computed)
 
 
-def _compare(quantity: Quantity, published: PublishedValue, record: InterfaceRecord) -> Comparison:
+def _compare(quantity: Quantity, published: PublishedValue, record: AnswerRecord) -> Comparison:
     if _spelled(quantity.unit) != published.unit:
         raise ComputationError(
             f"{quantity.quantity} is in {quantity.unit!r}, the published value in {published.unit!r}", published.system

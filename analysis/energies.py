@@ -119,6 +119,28 @@ def strain_energy(strained_eV: float, unstrained_eV: float, area_A2: float) -> f
     return per_area(strained_eV - unstrained_eV, area_A2)
 
 
+def binding_energy(complex_eV: float, slab_eV: float, molecule_eV: float) -> float:
+    """Return ``E_bind = E(slab+mol) − E(slab) − E(mol)`` in eV per cell; negative: the molecule is bound.
+
+    Parameters
+    ----------
+    complex_eV
+        Total energy of the molecule on the slab.
+    slab_eV, molecule_eV
+        Total energies of the parts alone in the same cell: at rest for the binding energy; as they are in the complex
+        for the interaction energy ``E_int`` of frozen parts, which is never above it.
+    """
+    return complex_eV - slab_eV - molecule_eV
+
+
+def deformation_energy(in_complex_eV: float, at_rest_eV: float) -> float:
+    """Return ``E_def = E(as in the complex) − E(at rest)`` of one part, eV; never negative for parts at rest.
+
+    ``E_bind = E_int + E_def(slab) + E_def(mol)``.
+    """
+    return in_complex_eV - at_rest_eV
+
+
 def formula_units(body: Mapping[str, float], reference: Mapping[str, float], name: str = "slab") -> float:
     """Return n with ``body = n · reference``, both as element → number of atoms.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-import numpy as np
 from pydantic import Field
 
 from interlith.analysis import energies, surrogates
@@ -123,7 +122,7 @@ def lowest(relaxed: Sequence[Relaxation | None]) -> int:
     """
     ranked = sorted((not r.converged, r.energy_eV, k) for k, r in enumerate(relaxed) if r is not None)
     if not ranked:
-        raise ComputationError("no registry was relaxed", "interface", "run the registry search again")
+        raise ComputationError("no candidate was relaxed", "relaxations", "run the search for candidates again")
     return ranked[0][2]
 
 
@@ -191,11 +190,7 @@ def registry_spread(outcomes: Sequence[RegistryOutcome], sign: int = 1) -> Sprea
     sign
         −1 for the spread of the work of adhesion.
     """
-    values = [sign * o.e_form_J_m2 for o in outcomes if o.converged]
-    if len(values) < 3:
-        return None
-    std = float(np.std(values, ddof=1))
-    return Spread(kind="registries", n=len(values), minimum=min(values), maximum=max(values), std=std)
+    return Spread.over([sign * o.e_form_J_m2 for o in outcomes if o.converged], "registries")
 
 
 def bulk_energy(side_xyz: str, bulk: Relaxation | None, name: str) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, Self
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from interlith.structures.errors import ComputationError
@@ -112,6 +113,14 @@ class Spread(Record):
     minimum: float
     maximum: float
     std: float
+
+    @classmethod
+    def over(cls, values: Sequence[float], kind: SpreadKind) -> Spread | None:
+        """Return the spread of some values; None for fewer than three."""
+        if len(values) < 3:
+            return None
+        std = float(np.std(values, ddof=1))
+        return cls(kind=kind, n=len(values), minimum=min(values), maximum=max(values), std=std)
 
 
 class Quantity(Record):

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from interlith.launchers.output import print_table, say, shown
-from interlith.launchers.pictures import face_name, record_picture
-from interlith.launchers.results import StoredRecord, record_rows, spread_text
-
-if TYPE_CHECKING:
-    from interlith.analysis.records import InterfaceRecord
+from interlith.launchers.pictures import record_picture
+from interlith.launchers.results import Answer, StoredRecord, record_rows, spread_text
+from interlith.launchers.views import candidates, subject
 
 
 def answer(stored: StoredRecord, files: list[Path]) -> dict[str, Any]:
@@ -19,6 +17,7 @@ def answer(stored: StoredRecord, files: list[Path]) -> dict[str, Any]:
     from interlith.analysis.compare import beside, preset_checks
 
     record = stored.record
+    relaxed = candidates(record).name
     return {
         "system": record.system,
         "preset": record.preset,
@@ -27,7 +26,7 @@ def answer(stored: StoredRecord, files: list[Path]) -> dict[str, Any]:
         "results": record_rows(stored),
         "published": [row.model_dump(mode="json") for row in beside(record)],
         "preset_checks": [check.model_dump(mode="json") for check in preset_checks(record)],
-        "registries": [registry.model_dump(mode="json") for registry in record.registries],
+        relaxed: [each.model_dump(mode="json") for each in getattr(record, relaxed)],
         "contact": record.contact.model_dump(mode="json"),
         "caveats": list(record.caveats),
         "files": [str(path) for path in files],
@@ -50,7 +49,8 @@ def print_answer(stored: StoredRecord, files: list[Path]) -> None:
         for r in rows
     ]
     print_table("", columns, cells)
-    _print_registries(record)
+    relaxed = candidates(record)
+    print_table(relaxed.title, relaxed.columns, relaxed.rows)
     _print_published(record)
     say(*(f"Preset {check.preset}: {check.told}" for check in preset_checks(record)))
     contact = record.contact
@@ -89,20 +89,17 @@ def write_whole(path: Path, text: str) -> Path:
     return path
 
 
-def _heading(record: InterfaceRecord) -> list[str]:
-    model, provenance = record.model, record.provenance
+def _heading(record: Answer) -> list[str]:
+    provenance = record.provenance
     kind = "a surrogate, not first principles" if provenance.method.surrogate else "first principles"
-    sides = f"{face_name(model.slab_a)} below, {face_name(model.slab_b)} above"
-    thick = f"{model.slab_a.thickness_A:.1f} and {model.slab_b.thickness_A:.1f} Å thick"
     return [
-        f"{record.system}: {sides}; {len(model.atoms)} atoms, {model.area_A2:.1f} Å², {thick}, "
-        f"strain at most {100 * model.match.max_strain:.2g} %",
+        f"{record.system}: {subject(record)}",
         f"  {provenance.method.level} ({kind}), preset {record.preset}, {provenance.n_force_calls} force calls"
         + ("" if provenance.converged else "; NOT CONVERGED: a relaxation stopped short of its threshold"),
     ]
 
 
-def _told(row: dict[str, Any], record: InterfaceRecord) -> str:
+def _told(row: dict[str, Any], record: Answer) -> str:
     """Return a row's definition, with its caveat unless that is said of the whole record below."""
     reaction = f"contains a reaction: {record.contact.why}"
     caveat = (row["caveat"] or "").replace(reaction, "contains a reaction, see below")
@@ -112,18 +109,7 @@ def _told(row: dict[str, Any], record: InterfaceRecord) -> str:
     return f"{row['definition']} [{caveat}]" if caveat else str(row["definition"])
 
 
-def _print_registries(record: InterfaceRecord) -> None:
-    columns = ["shift", "gap, Å", "E_form, J/m²", "converged", "largest force, eV/Å", "force calls"]
-    rows = [
-        [f"{r.shift[0]:.3f} {r.shift[1]:.3f}", r.gap_A, r.e_form_J_m2, r.converged, r.fmax_eV_A, r.n_force_calls]
-        for r in record.registries
-    ]
-    energies = [r.e_form_J_m2 for r in record.registries]
-    title = f"Registries relaxed: {len(rows)}, from {min(energies):.3f} to {max(energies):.3f} J/m²; the lowest answers"
-    print_table(title, columns, rows)
-
-
-def _print_published(record: InterfaceRecord) -> None:
+def _print_published(record: Answer) -> None:
     from interlith.analysis.compare import beside
 
     for row in beside(record):

@@ -15,7 +15,7 @@ from interlith.launchers.answers import write_whole
 from interlith.launchers.pictures import face_name, model_picture
 from interlith.launchers.requested import Plan
 from interlith.structures.interfaces import build_interface, displaced
-from interlith.structures.records import InterfaceModel, MatchFacts
+from interlith.structures.records import InterfaceModel, InterfaceRecipe, MatchFacts
 from interlith.workflows.crystals import ordered
 from interlith.workflows.study import plan as settled
 
@@ -46,6 +46,7 @@ def candidates(plan: Plan, *, screen: bool) -> list[Candidate]:
     from interlith.workflows.registries import rigid_search
 
     spec, method = settled(plan.spec, plan.preset)
+    assert isinstance(spec.recipe, InterfaceRecipe)
     a, b = ordered(spec.recipe.side_a), ordered(spec.recipe.side_b)
     model = build_interface(a.structure(), a.facts, b.structure(), b.facts, spec.recipe)
     if not screen:

@@ -19,9 +19,16 @@ Systems = Annotated[
 ]
 Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="One of them, in full.")]
 SideA = Annotated[str | None, typer.Option("--a", metavar="CRYSTAL", help="Side A, below: a file or a library name.")]
-SideB = Annotated[str | None, typer.Option("--b", metavar="CRYSTAL", help="Side B, above: a file or a library name.")]
+SideB = Annotated[
+    str | None,
+    typer.Option(
+        "--b",
+        metavar="CRYSTAL|MOLECULE",
+        help="Side B, above: a file, a library name, a SMILES or a repeat unit such as '[*]OCOCC[*]'.",
+    ),
+]
 MillerA = Annotated[str | None, typer.Option("--miller-a", metavar="HKL", help="Face of A: 110, 1-10, 1,-1,0 or 0001.")]
-MillerB = Annotated[str | None, typer.Option("--miller-b", metavar="HKL", help="Face of B.")]
+MillerB = Annotated[str | None, typer.Option("--miller-b", metavar="HKL", help="Face of B; none for a molecule.")]
 Engine = Annotated[
     str | None, typer.Option("--engine", help="Name from `interlith engines`, or a dotted path; +d3bj adds dispersion.")
 ]

@@ -12,7 +12,7 @@ from interlith.structures.errors import RequestError
 from interlith.structures.geometry import to_text
 from interlith.structures.interfaces import build_interface, displaced, side_alone
 from interlith.structures.orientations import OrientationPair, scan_orientations
-from interlith.structures.records import InterfaceModel
+from interlith.structures.records import InterfaceModel, InterfaceRecipe
 from interlith.workflows.crystals import ordered
 from interlith.workflows.engines.contract import EngineChoice
 from interlith.workflows.registries import rigid_search
@@ -73,6 +73,7 @@ def _energy(row: Row, a: str, b: str, engine: EngineChoice) -> Row:
         "max_strain": min(1.3 * row["max_strain_percent"] / 100 + 1e-3, 0.49),
     }
     recipe = from_sides(a, b, tuple(row["miller_a"]), tuple(row["miller_b"]), settings={"interface": limits}).recipe
+    assert isinstance(recipe, InterfaceRecipe), "a scan is of two crystals"
     try:
         side_a, side_b = ordered(recipe.side_a), ordered(recipe.side_b)
         model = build_interface(side_a.structure(), side_a.facts, side_b.structure(), side_b.facts, recipe)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os.path
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,16 +18,20 @@ from interlith.launchers.options import Face, parse_face
 from interlith.structures.errors import RequestError
 from interlith.structures.geometry import digest
 from interlith.workflows.engines.contract import EngineChoice
+from interlith.workflows.forms import materials
 from interlith.workflows.presets import Preset, preset
-from interlith.workflows.spec import SystemSpec, from_sides, load_system, settings_from
-from interlith.workflows.study import check, engine_for, study
+from interlith.workflows.spec import SystemSpec, from_sides, load_system, names_molecule, settings_from
+from interlith.workflows.study import check, engine_for, screening_for, study
 
-VERSIONS_IN_KEY = ("interlith", "ase", "atomate2", "jobflow", "pymatgen", "chgnet", "sevenn", "torch", "dftd3")
+VERSIONS_IN_KEY = (
+    *("interlith", "ase", "atomate2", "jobflow", "pymatgen", "rdkit"),
+    *("chgnet", "sevenn", "torch", "tblite", "dftd3"),
+)
 
 
 @dataclass(frozen=True)
 class Sides:
-    """Two sides as typed: crystals and faces, each of which may be missing."""
+    """Two sides as typed: crystals and faces, or a molecule as B; each may be missing."""
 
     a: str | None
     b: str | None
@@ -38,7 +43,7 @@ class Sides:
         return {"--a": self.a, "--b": self.b, "--miller-a": self.miller_a, "--miller-b": self.miller_b}
 
     def complete(self) -> bool:
-        """Return whether all four were given; False if none was.
+        """Return whether everything was given, a face of B only if B is a crystal; False if nothing was.
 
         Raises
         ------
@@ -46,10 +51,14 @@ class Sides:
             If some were given and some were not.
         """
         given = self.options()
-        missing = [name for name, value in given.items() if value is None]
-        if missing and len(missing) < len(given):
-            raise RequestError(f"{' and '.join(missing)} not given", "command line", "two sides need all four")
-        return not missing
+        if not any(given.values()):
+            return False
+        faceless = self.b is not None and names_molecule(self.b)
+        missing = [name for name, value in given.items() if value is None and not (faceless and name == "--miller-b")]
+        if missing:
+            needed = "a slab and a molecule need the first three" if faceless else "two crystals need all four"
+            raise RequestError(f"{' and '.join(missing)} not given", "command line", needed)
+        return True
 
 
 IN_WORDS = ("title", "notes", "sources", "candidates")
@@ -67,13 +76,13 @@ class Plan:
     @property
     def key(self) -> str:
         """Identity of the run: the same command on the same inputs, with the same software, goes on with it."""
-        recipe = self.spec.recipe
-        files = [Path(side.crystal) for side in (recipe.side_a, recipe.side_b)]
+        files = [Path(named) for named in materials(self.spec.recipe) if os.path.isfile(named)]  # noqa: PTH113 SMILES
         whole: dict[str, Any] = {
             "spec": self.spec.model_dump(mode="json", exclude=set(IN_WORDS)),
             "preset": self.preset.model_dump(mode="json"),
             "engine": self.engine.model_dump(mode="json"),
-            "files": [digest(file.read_text()) for file in files if file.is_file()],
+            "screening": screening_for(self.spec, self.preset, self.engine).model_dump(mode="json"),
+            "files": [digest(file.read_text()) for file in files],
             "versions": {name: _version(name) for name in VERSIONS_IN_KEY},
         }
         return f"{self.spec.name}-{digest(json.dumps(whole, sort_keys=True))[:16]}"
@@ -137,10 +146,10 @@ def requested_specs(words: Sequence[str], sides: Sides, everything: Sequence[str
 def spec_of_sides(sides: Sides) -> SystemSpec:
     """Return the system of two complete sides."""
     a, b = str(sides.a), str(sides.b)
-    face_a, face_b = parse_face(str(sides.miller_a), "--miller-a"), parse_face(str(sides.miller_b), "--miller-b")
-    for crystal, face, where in ((a, face_a, "--miller-a"), (b, face_b, "--miller-b")):
-        _check_hexagonal(crystal, face, where)
-    return from_sides(a, b, face_a.miller, face_b.miller)
+    faces = [_face(a, str(sides.miller_a), "--miller-a")]
+    if sides.miller_b is not None:
+        faces.append(_face(b, sides.miller_b, "--miller-b"))
+    return from_sides(a, b, *(face.miller for face in faces))
 
 
 def requested_engine(text: str) -> EngineChoice:
@@ -164,12 +173,15 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _check_hexagonal(crystal: str, face: Face, where: str) -> None:
+def _face(crystal: str, text: str, where: str) -> Face:
+    """Read a face; four indices are for hexagonal crystals only."""
     from interlith.structures.crystals import load_crystal
 
+    face = parse_face(text, where)
     if not face.hexagonal:
-        return
+        return face
     lattice = load_crystal(crystal)[0].lattice
     if not lattice.is_hexagonal():
         angles = reduce(lambda text, angle: f"{text} {angle:.1f}", lattice.angles, "")
         raise RequestError(f"four indices for {crystal}, whose angles are{angles}°", where, "write three")
+    return face

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from interlith.analysis.records import InterfaceRecord
+from interlith.analysis.records import AdlayerRecord, InterfaceRecord
 from interlith.structures.errors import RequestError, unknown_name
 
 Row = dict[str, Any]
+Answer = InterfaceRecord | AdlayerRecord
+ANSWERS: dict[str, type[Answer]] = {kind.__name__: kind for kind in (InterfaceRecord, AdlayerRecord)}
 
 
 class StoredRecord(NamedTuple):
@@ -27,11 +29,11 @@ class StoredRecord(NamedTuple):
 
     uuid: str
     completed_at: str
-    record: InterfaceRecord
+    record: Answer
 
 
 def stored_records(folder: Path, *, uuid: str | None = None) -> list[StoredRecord]:
-    """Return the interface records of a workspace, oldest first.
+    """Return the records of a workspace, oldest first.
 
     Parameters
     ----------
@@ -42,7 +44,7 @@ def stored_records(folder: Path, *, uuid: str | None = None) -> list[StoredRecor
     """
     from interlith.launchers.local.workspace import Workspace
 
-    wanted = {"output.@class": "InterfaceRecord"} | ({"uuid": uuid} if uuid else {})
+    wanted = {"output.@class": {"$in": list(ANSWERS)}} | ({"uuid": uuid} if uuid else {})
     store = Workspace(folder, create=False).store
     store.connect()
     try:
@@ -124,7 +126,6 @@ def spread_text(row: Row) -> str:
 
 
 def _stored(document: dict[str, Any]) -> StoredRecord:
+    kind = ANSWERS[document["output"]["@class"]]
     output = {key: value for key, value in document["output"].items() if not key.startswith("@")}
-    return StoredRecord(
-        document["uuid"], str(document.get("completed_at") or ""), InterfaceRecord.model_validate(output)
-    )
+    return StoredRecord(document["uuid"], str(document.get("completed_at") or ""), kind.model_validate(output))

@@ -28,6 +28,17 @@ class Calculation(Record):
     max_calls: int | None = Field(default=None, ge=1, description="force calls a relaxation may take")
     registries: int | None = Field(default=None, ge=1, description="how many are relaxed, best rigid ones first")
     rigid_starts: int | None = Field(default=None, ge=1, description="shifts from which the rigid search starts")
+    placements: int | None = Field(default=None, ge=1, description="of a molecule: how many are relaxed, best first")
+    screening: str | None = Field(default=None, description="engine that ranks placements; None: a cheap one")
+    screening_calls: int | None = Field(default=None, ge=1, description="force calls a placement is ranked by")
+
+
+SETTINGS_OF_KIND: Mapping[str, set[str]] = MappingProxyType(
+    {
+        "interface": {"registries", "rigid_starts"},
+        "adlayer": {"placements", "screening_calls"},
+    }
+)
 
 
 class Preset(Record):
@@ -45,6 +56,24 @@ class Preset(Record):
     rigid_starts: int = Field(ge=1)
     thickness_A: float = Field(gt=0, description="of a side whose recipe names none")
     floor_A: float = Field(gt=0, description="a thinner side is reported as too thin")
+    candidates: int = Field(ge=1, description="placements of a molecule that are built")
+    conformers: int = Field(ge=1, description="of a molecule: how many are placed")
+    placements: int = Field(ge=1)
+    screening: str | None = Field(default=None, description="engine that ranks placements; None: the one that answers")
+    screening_calls: int = Field(ge=1)
+
+    def of_kind(self, kind: str) -> Preset:
+        """Return this preset for one kind of system.
+
+        What holds a molecule on a slab is to a good part dispersion, which the engines were not trained on: D3(BJ)
+        belongs to the method of an adlayer, and its screening is by an engine of a third of the cost.
+        """
+        adlayers = {"dispersion": "d3bj", "screening": "sevennet-0"}
+        return self.model_copy(update=adlayers) if kind == "adlayer" else self
+
+    def candidates_of_adlayers(self) -> dict[str, int]:
+        """Return what an adlayer's recipe takes from the preset where nobody named it."""
+        return self.model_dump(include={"candidates", "conformers"})
 
     def adjusted(self, calculation: Calculation) -> Preset:
         """Return this preset with what `calculation` sets."""
@@ -55,9 +84,10 @@ class Preset(Record):
         """The engine, as a job carries it."""
         return EngineChoice(name=self.engine, options=self.engine_options, dispersion=self.dispersion)
 
-    def settings(self) -> dict[str, str | float | int | bool]:
-        """Return what goes into the record of a run."""
-        return self.model_dump(include={"fmax_eV_A", "fmax_bulk_eV_A", "max_calls", "registries", "rigid_starts"})
+    def settings(self, kind: str = "interface") -> dict[str, str | float | int | bool]:
+        """Return what goes into the record of a run on a system of one kind."""
+        of_all = {"fmax_eV_A", "fmax_bulk_eV_A", "max_calls"}
+        return self.model_dump(include=of_all | SETTINGS_OF_KIND[kind])
 
 
 # Of the engines whose weights come with their package, sevennet-l3i5 is the nearest to PBE on surfaces
@@ -74,6 +104,10 @@ _ALL = (
         rigid_starts=6,
         thickness_A=8.0,
         floor_A=8.0,
+        candidates=24,
+        conformers=2,
+        placements=3,
+        screening_calls=8,
     ),
     Preset(
         name="default",
@@ -86,6 +120,10 @@ _ALL = (
         rigid_starts=16,
         thickness_A=12.0,
         floor_A=10.0,
+        candidates=36,
+        conformers=3,
+        placements=6,
+        screening_calls=12,
     ),
     Preset(
         name="paper",
@@ -98,6 +136,10 @@ _ALL = (
         rigid_starts=36,
         thickness_A=16.0,
         floor_A=12.0,
+        candidates=72,
+        conformers=5,
+        placements=10,
+        screening_calls=20,
     ),
 )
 

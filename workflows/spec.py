@@ -21,28 +21,32 @@ The form of the file is the form of the model; what a file may set, a person may
 
     [preset.quick.side_b]  # any of the tables above, for one preset only
     thickness_A = 8.0
+
+That is ``kind = "interface"``. A molecule on a slab is ``kind = "adlayer"``: its ``[side_b]`` names a ``molecule``
+(a library name, a SMILES, a repeat unit or a file) and ``[adlayer]`` has the other fields. ``kind = "packed"`` has
+``[[components]]`` (``molecule``, ``count``) and ``[packed]``; ``kind = "molecules"`` has ``[[molecules]]`` alone.
 """
 
 from __future__ import annotations
 
+import os.path
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from interlith.structures.errors import RequestError, unknown_name
 from interlith.structures.library import is_crystal_name, system_path
-from interlith.structures.records import InterfaceRecipe, Miller, Record
+from interlith.structures.records import Miller, Record
+from interlith.workflows.forms import FORMS, Form, Kind, Recipe, Tables, anchored, form_of, numbered
 from interlith.workflows.presets import PRESETS, Calculation
 
-Tables = dict[str, dict[str, Any]]
-
 HEAD = ("name", "title", "kind", "sources", "notes", "candidates")
-SIDES = ("side_a", "side_b")
-TABLES = (*SIDES, "interface", "calculation")
+MEND = "see `interlith systems NAME` for a file that is right"
+MOLECULE_FILES = (".xyz", ".mol", ".sdf")
 
 
 class FaceCandidate(Record):
@@ -63,8 +67,8 @@ class SystemSpec(Record):
 
     name: str = Field(pattern=r"^[\w.+-]+$")
     title: str = ""
-    kind: Literal["interface"] = "interface"
-    recipe: InterfaceRecipe
+    kind: Kind = "interface"
+    recipe: Recipe
     calculation: Calculation = Calculation()
     presets: dict[str, Tables] = Field(default_factory=dict, description="per preset: tables that replace the above")
     asked: Tables = Field(default_factory=dict, description="what a person changed; stronger than any preset's table")
@@ -72,16 +76,29 @@ class SystemSpec(Record):
     notes: str = ""
     candidates: tuple[FaceCandidate, ...] = Field(default=(), description="what side B's face was chosen from")
 
+    @model_validator(mode="after")
+    def _recipe_is_of_its_kind(self) -> Self:
+        if not isinstance(self.recipe, self.form.recipe):
+            raise ValueError(f"a system of kind {self.kind!r} has no {type(self.recipe).__name__}")
+        return self
+
+    @property
+    def form(self) -> Form:
+        """How its file is laid out."""
+        return FORMS[self.kind]
+
     def resolved(self, preset: str) -> SystemSpec:
         """Return the system as it stands under one preset: its own tables, the preset's, the person's.
 
-        A side whose thickness nobody named takes the preset's.
+        A side whose thickness nobody named takes the preset's; so do the numbers of an adlayer's candidates.
         """
         tables = _merged(_tables_of(self), self.presets.get(preset, {}), self.asked)
         if preset in PRESETS:
-            for side in SIDES:
+            for side in self.form.crystals:
                 if not {"thickness_A", "layers"} & set(tables[side]):
                     tables[side]["thickness_A"] = PRESETS[preset].thickness_A
+            if self.kind == "adlayer":
+                tables["adlayer"] = PRESETS[preset].candidates_of_adlayers() | tables["adlayer"]
         return _spec({**_head_of(self), **tables}, f"{self.name}, preset {preset}")
 
     def changed(self, settings: Mapping[str, Any]) -> SystemSpec:
@@ -92,7 +109,7 @@ class SystemSpec(Record):
         RequestError
             For a table, key or value that is not valid.
         """
-        asked = _merged(self.asked, _known_tables(settings, "settings"))
+        asked = _merged(self.asked, _known_tables(numbered(settings, self.form), self.form, "settings"))
         _spec({**_head_of(self), **_merged(_tables_of(self), asked), "preset": self.presets}, "settings")
         return self.model_copy(update={"asked": asked})
 
@@ -127,7 +144,7 @@ def from_sides(
     a: str,
     b: str,
     miller_a: str | Miller,
-    miller_b: str | Miller,
+    miller_b: str | Miller | None = None,
     *,
     settings: Mapping[str, Any] | None = None,
 ) -> SystemSpec:
@@ -135,30 +152,54 @@ def from_sides(
 
     Parameters
     ----------
-    a, b
-        Library names or paths of crystal files.
+    a
+        Library name or path of a crystal file.
+    b
+        The same; or a molecule: library name, SMILES, repeat unit or file. A crystal's name wins.
     miller_a, miller_b
-        Miller indices, as three integers or as a text such as ``110``, ``1-10`` or ``1,1,0``.
+        Miller indices, as three integers or as a text such as ``110``, ``1-10`` or ``1,1,0``; none for a molecule.
     settings
         Nested tables, as in a file.
 
     Raises
     ------
     RequestError
-        For indices that are no three integers, or settings that are not valid.
+        For indices that are no three integers, a face of a molecule, none of a crystal, or settings that are not
+        valid.
 
     Examples
     --------
     >>> from_sides("Li", "LiF", "110", "100").name
     'li110-lif100'
+    >>> from_sides("Li", "DME", "100").kind
+    'adlayer'
     """
-    millers = {"side_a": miller_from(miller_a, "side_a"), "side_b": miller_from(miller_b, "side_b")}
-    names = [re.sub(r"[^\w.]+", "_", Path(x).stem.lower()) for x in (a, b)]
-    labels = ["".join(map(str, m)) for m in millers.values()]
-    sides = {"side_a": {"crystal": a}, "side_b": {"crystal": b}}
-    tables = _merged(sides, {s: {"miller": m} for s, m in millers.items()}, _known_tables(settings or {}, "settings"))
-    name = "-".join(n + label for n, label in zip(names, labels, strict=True))
-    return _spec({"name": name, "title": f"{a} ({labels[0]}) | {b} ({labels[1]})", **tables}, "command line")
+    if names_molecule(a):
+        raise RequestError(f"side A is the crystal below, {a!r} is a molecule", "--a", "give the molecule as side B")
+    kind = "adlayer" if names_molecule(b) else "interface"
+    sides: Tables = {"side_a": {"crystal": a, "miller": miller_from(miller_a, "side_a")}}
+    if kind == "adlayer":
+        if miller_b is not None:
+            raise RequestError(f"a molecule has no face, {b!r} was given {miller_b}", "--miller-b", "leave it out")
+        sides["side_b"] = {"molecule": b}
+    else:
+        sides["side_b"] = {"crystal": b, "miller": miller_from(miller_b or "", "side_b")}
+    known = _known_tables(numbered(settings or {}, FORMS[kind]), FORMS[kind], "settings")
+    labels = ["".join(map(str, side.get("miller", ()))) for side in sides.values()]
+    name = "-".join(_stem(n) + label for n, label in zip((a, b), labels, strict=True))
+    title = " | ".join(n + (f" ({label})" if label else "") for n, label in zip((a, b), labels, strict=True))
+    return _spec({"name": name, "title": title, "kind": kind, **_merged(sides, known)}, "command line")
+
+
+def names_molecule(text: str) -> bool:
+    """Return whether a side, as typed, is a molecule; a crystal's name or an existing file of a crystal wins."""
+    if is_crystal_name(text):
+        return False
+    if os.path.isfile(Path(text).expanduser()):  # noqa: PTH113 a long SMILES is no file; Path.is_file() raises for it
+        return _holds_molecule(Path(text).expanduser())
+    from interlith.structures.molecules import is_molecule
+
+    return is_molecule(text)
 
 
 def settings_from(assignments: Iterable[str]) -> Tables:
@@ -197,6 +238,17 @@ def miller_from(indices: str | Iterable[int], where: str = "miller") -> Miller:
     return h, k, m
 
 
+def _holds_molecule(file: Path) -> bool:
+    """Return whether a structure file is of a molecule: one of its formats, without a lattice."""
+    return file.suffix.lower() in MOLECULE_FILES and "lattice=" not in file.read_text(errors="replace").lower()
+
+
+def _stem(named: str) -> str:
+    """Return what a side is called in the name of its system."""
+    stem = Path(named).stem if Path(named).suffix[1:].isalpha() else named
+    return re.sub(r"[^\w.]+", "_", stem.lower()).strip("_") or "molecule"
+
+
 def _value(text: str) -> Any:
     try:
         return tomllib.loads(f"x = {text}")["x"]
@@ -210,79 +262,88 @@ def _nested(dotted: str, value: Any) -> dict[str, Any]:
     return dict(value)
 
 
-def _merged(*layers: Mapping[str, Mapping[str, Any]]) -> Tables:
-    whole: Tables = {}
+def _merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested tables, later ones on top."""
+    whole: dict[str, Any] = {}
     for layer in layers:
-        for table, keys in layer.items():
-            whole[table] = {**whole.get(table, {}), **keys}
+        for key, value in layer.items():
+            below = whole.get(key)
+            nested = isinstance(value, Mapping)
+            whole[key] = _merged(below if isinstance(below, Mapping) else {}, value) if nested else value
     return whole
 
 
 def _tables_of(spec: SystemSpec) -> Tables:
-    recipe = spec.recipe.model_dump(exclude_unset=True)
-    calculation = spec.calculation.model_dump(exclude_unset=True)
-    sides = {side: recipe.pop(side) for side in SIDES}
-    return {**sides, "interface": recipe, "calculation": calculation}
+    return {**spec.form.split(spec.recipe), "calculation": spec.calculation.model_dump(exclude_unset=True)}
 
 
 def _head_of(spec: SystemSpec) -> dict[str, Any]:
     return spec.model_dump(include=set(HEAD))
 
 
-def _known_tables(tables: Mapping[str, Any], where: str) -> Tables:
+def _known_tables(tables: Mapping[str, Any], form: Form, where: str) -> Tables:
+    known = (*form.tables, "calculation")
     for name, table in tables.items():
-        if name not in TABLES:
-            raise unknown_name("table", name, TABLES, where)
+        if name not in known:
+            raise unknown_name("table", name, known, where)
         if not isinstance(table, Mapping):
             raise RequestError(f"{name} = {table!r} is not a table", where, f"write {name}.key = value")
     return {name: dict(table) for name, table in tables.items()}
 
 
 def _beside(data: dict[str, Any], folder: Path) -> dict[str, Any]:
-    return data | {side: _anchored(data[side], folder) for side in SIDES if isinstance(data.get(side), dict)}
-
-
-def _anchored(side: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Return a side's table with the whole path of its file: jobs run in folders of their own."""
-    crystal = side.get("crystal")
-    if not isinstance(crystal, str) or is_crystal_name(crystal):
-        return dict(side)
-    file = folder / Path(crystal).expanduser()
-    return {**side, "crystal": str(file.absolute())} if file.is_file() else dict(side)
+    """Return a file's document with the whole paths of the files that lie beside it."""
+    tables = {name: anchored(table, folder) for name, table in data.items() if isinstance(table, Mapping)}
+    lists = {
+        name: [anchored(one, folder) for one in listed]
+        for name, listed in data.items()
+        if isinstance(listed, list) and name in ("components", "molecules")
+    }
+    return data | tables | lists
 
 
 def _spec(data: Mapping[str, Any], where: str) -> SystemSpec:
-    known = {*HEAD, *TABLES, "preset"}
+    form = form_of(data.get("kind", "interface"), where)
+    data, tables = numbered(data, form), (*form.tables, "calculation")
     for key in data:
-        if key not in known:
+        if key not in (known := {*HEAD, *tables, "preset"}):
             raise unknown_name("key", key, known, where)
-    presets = {
-        name: _known_tables(tables, f"{where}, preset.{name}") for name, tables in data.get("preset", {}).items()
-    }
-    base = _known_tables({name: data[name] for name in TABLES if name in data}, where)
-    for name in presets:
+    base = _known_tables({name: data[name] for name in tables if name in data}, form, where)
+    presets = {}
+    for name, changes in data.get("preset", {}).items():
         if name not in PRESETS:
             raise unknown_name("preset", name, PRESETS, where)
+        presets[name] = _known_tables(numbered(changes, form), form, f"{where}, preset.{name}")
         _validated(data, _merged(base, presets[name]), {}, f"{where}, preset.{name}")
     return _validated(data, base, presets, where)
 
 
 def _validated(data: Mapping[str, Any], tables: Tables, presets: dict[str, Tables], where: str) -> SystemSpec:
+    form = form_of(data.get("kind", "interface"), where)
     head = {key: data[key] for key in HEAD if key in data}
-    sides = {side: _anchored(tables[side], Path()) for side in SIDES if side in tables}
-    recipe, calculation = {**tables.get("interface", {}), **sides}, tables.get("calculation", {})
+    faults = []
+    try:
+        recipe = form.recipe.model_validate(form.data(tables))
+    except ValidationError as fault:
+        faults += _told(fault, form)
+    try:
+        calculation = Calculation.model_validate(tables.get("calculation", {}))
+    except ValidationError as fault:
+        faults += [f"calculation.{told}" for told in _told(fault)]
+    if faults:
+        raise RequestError("; ".join(faults), where, MEND)
     try:
         return SystemSpec.model_validate({**head, "recipe": recipe, "calculation": calculation, "presets": presets})
     except ValidationError as fault:
-        raise _condensed(fault, where) from None
+        raise RequestError("; ".join(_told(fault)), where, MEND) from None
 
 
-def _condensed(fault: ValidationError, where: str) -> RequestError:
-    """Say a validation error in one line: each key, what is wrong with it, and the value given."""
+def _told(fault: ValidationError, form: Form | None = None) -> list[str]:
+    """Say a validation error: each key as its file has it, what is wrong with it, and the value given."""
     told = []
     for error in fault.errors():
         key = ".".join(str(part) for part in error["loc"])
-        key = re.sub(r"^recipe\.(?!side_)", "interface.", key).removeprefix("recipe.")
         given = "" if error["type"] == "missing" else f" (given {error['input']!r})"
-        told.append(f"{key}: {error['msg'][:1].lower()}{error['msg'][1:]}{given}")
-    return RequestError("; ".join(told), where, "see `interlith systems NAME` for a file that is right")
+        place = form.place(key) if form else key
+        told.append(f"{place}: {error['msg'][:1].lower()}{error['msg'][1:]}{given}")
+    return told

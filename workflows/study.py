@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
 from jobflow import Flow
 from jobflow.utils.graph import to_mermaid
 
+from interlith.structures.errors import RequestError
+from interlith.structures.records import AdlayerRecipe, InterfaceRecipe, MoleculeRecipe
 from interlith.workflows.crystals import elements
 from interlith.workflows.engines.catalogue import require
 from interlith.workflows.engines.contract import EngineChoice
+from interlith.workflows.forms import crystals_of, molecules_of
 from interlith.workflows.interfaces import InterfaceMaker
 from interlith.workflows.presets import Preset
 from interlith.workflows.spec import SystemSpec
 
 
 def plan(spec: SystemSpec, preset: Preset) -> tuple[SystemSpec, Preset]:
-    """Return the system under a preset, and the preset with what the system and the person changed."""
+    """Return the system under a preset, and the preset with what its kind, the system and the person changed."""
     resolved = spec.resolved(preset.name)
-    return resolved, preset.adjusted(resolved.calculation)
+    return resolved, preset.of_kind(spec.kind).adjusted(resolved.calculation)
 
 
 def engine_for(spec: SystemSpec, preset: Preset) -> EngineChoice:
@@ -24,8 +31,21 @@ def engine_for(spec: SystemSpec, preset: Preset) -> EngineChoice:
     return plan(spec, preset)[1].choice
 
 
+def screening_for(spec: SystemSpec, preset: Preset, engine: EngineChoice) -> EngineChoice:
+    """Return the engine that ranks placements: the system's or the person's, else a cheap one.
+
+    The preset's cheap engine goes with the preset's own; any other engine ranks for itself.
+    """
+    resolved, adjusted = plan(spec, preset)
+    named = resolved.calculation.screening
+    if named is None and engine.name != preset.engine:
+        return engine
+    name = named or adjusted.screening or engine.name
+    return engine if name == engine.name else EngineChoice(name=name, dispersion=engine.dispersion)
+
+
 def study(spec: SystemSpec, preset: Preset, engine: EngineChoice | None = None) -> Flow:
-    """Return the flow that answers a system; its output is an `InterfaceRecord`.
+    """Return the flow that answers a system; its output is an `InterfaceRecord` or an `AdlayerRecord`.
 
     Parameters
     ----------
@@ -42,10 +62,7 @@ def study(spec: SystemSpec, preset: Preset, engine: EngineChoice | None = None) 
         See :func:`check`.
     """
     check(spec, preset, engine)
-    resolved, adjusted = plan(spec, preset)
-    choice = engine or adjusted.choice
-    maker = InterfaceMaker(preset=adjusted, engine=choice, name=f"{spec.name} ({preset.name}, {choice.name})")
-    return maker.make(spec.name, resolved.recipe)
+    return _KINDS[spec.kind].flow(spec, preset, engine or engine_for(spec, preset))
 
 
 def check(spec: SystemSpec, preset: Preset, engine: EngineChoice | None = None) -> None:
@@ -54,15 +71,67 @@ def check(spec: SystemSpec, preset: Preset, engine: EngineChoice | None = None) 
     Raises
     ------
     RequestError
-        If the engine is unknown, not installed here, or lacks energy, forces, stress or an element of the
-        crystals; or if a crystal cannot be read or ordered.
+        If there is no flow for this kind of system; if an engine is unknown, not installed here, or lacks energy,
+        forces, stress or an element of the system; or if a crystal cannot be read or ordered, a molecule not built.
     """
-    resolved, adjusted = plan(spec, preset)
-    entry = require(engine or adjusted.choice, "energy", "forces", "stress")
-    for side in (resolved.recipe.side_a, resolved.recipe.side_b):
-        entry.check_elements(elements(side), side.crystal)
+    if spec.kind not in _KINDS:
+        raise RequestError(
+            f"a system of kind {spec.kind!r} can be built, not run yet", spec.name, f"interlith build {spec.name}"
+        )
+    resolved, choice = plan(spec, preset)[0], engine or engine_for(spec, preset)
+    entries = [require(choice, "energy", "forces", "stress")]
+    entries += [require(other, "energy", "forces") for other in _KINDS[spec.kind].others(spec, preset, choice)]
+    found = {side.crystal: elements(side) for side in crystals_of(resolved.recipe)}
+    found |= {one.molecule: _elements(one) for one in molecules_of(resolved.recipe)}
+    for entry in entries:
+        for where, symbols in found.items():
+            entry.check_elements(symbols, where)
 
 
 def drawn(flow: Flow) -> str:
     """Return the graph of a flow as Mermaid text."""
     return str(to_mermaid(flow))
+
+
+def _elements(recipe: MoleculeRecipe) -> frozenset[str]:
+    """Return the chemical symbols of a molecule, which is built for it."""
+    from interlith.structures.molecules import molecule
+
+    return frozenset(molecule(recipe).atoms.symbols)
+
+
+@dataclass(frozen=True)
+class _Study:
+    """How one kind of system is answered: its flow, and the engines it takes besides the one that answers."""
+
+    flow: Callable[[SystemSpec, Preset, EngineChoice], Flow]
+    others: Callable[[SystemSpec, Preset, EngineChoice], list[EngineChoice]]
+
+
+def _interface(spec: SystemSpec, preset: Preset, engine: EngineChoice) -> Flow:
+    resolved, adjusted = plan(spec, preset)
+    assert isinstance(resolved.recipe, InterfaceRecipe)
+    maker = InterfaceMaker(preset=adjusted, engine=engine, name=_title(spec, preset, engine))
+    return maker.make(spec.name, resolved.recipe)
+
+
+def _adlayer(spec: SystemSpec, preset: Preset, engine: EngineChoice) -> Flow:
+    from interlith.workflows.adlayers import AdlayerMaker
+
+    resolved, adjusted = plan(spec, preset)
+    assert isinstance(resolved.recipe, AdlayerRecipe)
+    screening = screening_for(spec, preset, engine)
+    maker = AdlayerMaker(preset=adjusted, engine=engine, screening=screening, name=_title(spec, preset, engine))
+    return maker.make(spec.name, resolved.recipe)
+
+
+def _title(spec: SystemSpec, preset: Preset, engine: EngineChoice) -> str:
+    return f"{spec.name} ({preset.name}, {engine.name})"
+
+
+_KINDS: Mapping[str, _Study] = MappingProxyType(
+    {
+        "interface": _Study(_interface, lambda _spec, _preset, _engine: []),
+        "adlayer": _Study(_adlayer, lambda spec, preset, engine: [screening_for(spec, preset, engine)]),
+    }
+)

@@ -37,7 +37,7 @@ def run(
     workspace: Workspace = None,
     as_json: Json = False,
 ) -> None:
-    """Compute the interfacial formation energy of systems; the same command goes on where it stopped."""
+    """Compute what systems are asked for: formation or binding energy; the same command goes on where it stopped."""
     from interlith.launchers.output import note, print_json, stray_output_to_stderr
     from interlith.launchers.requested import Sides, requested_plans
     from interlith.launchers.settings import settings

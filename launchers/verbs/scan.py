@@ -30,9 +30,13 @@ def scan(
     from interlith.launchers.pairs import scanned_pairs, screened
     from interlith.launchers.requested import requested_engine
     from interlith.workflows.engines.catalogue import require
+    from interlith.workflows.spec import names_molecule
 
     if a is None or b is None:
         raise RequestError("a scan needs two crystals", "command line", "give --a and --b: files or library names")
+    for option, side in {"--a": a, "--b": b}.items():
+        if names_molecule(side):
+            raise RequestError(f"{side!r} is a molecule, a scan is of two crystals", option, "use interlith run")
     choice = requested_engine(engine) if engine else None
     with stray_output_to_stderr():
         if choice:

@@ -27,21 +27,26 @@ def systems(name: Name = None, as_json: Json = False) -> None:
 def _document(name: str) -> dict[str, Any]:
     from interlith.analysis.compare import published_claims, published_values
     from interlith.launchers.pictures import miller_name
+    from interlith.workflows.forms import crystals_of, molecules_of
     from interlith.workflows.spec import load_system
 
     spec = load_system(name)
-    sides = {"side_a": spec.recipe.side_a, "side_b": spec.recipe.side_b}
+    faces = [f"{side.crystal}{miller_name(side.miller)}" for side in crystals_of(spec.recipe)]
+    molecules = [one.molecule for one in molecules_of(spec.recipe)]
     return {
         "system": spec.name,
         "title": spec.title,
-        **{key: f"{side.crystal}{miller_name(side.miller)}" for key, side in sides.items()},
+        "kind": spec.kind,
+        "side_a": faces[0] if faces else None,
+        "side_b": " + ".join(faces[1:] or molecules),
         "recipe": spec.recipe.model_dump(mode="json", exclude_unset=True),
         "calculation": spec.calculation.model_dump(mode="json", exclude_unset=True),
         "presets": spec.presets,
         "sources": list(spec.sources),
         "notes": spec.notes,
         "candidates": [one.model_dump(mode="json") for one in spec.candidates],
-        "crystals": {side.crystal: _crystal_source(side.crystal) for side in sides.values()},
+        "crystals": {side.crystal: _crystal_source(side.crystal) for side in crystals_of(spec.recipe)},
+        "molecules": molecules,
         "published": [value.model_dump(mode="json") for value in published_values(spec.name)],
         "claims": [claim.model_dump(mode="json") for claim in published_claims(spec.name)],
     }
@@ -60,8 +65,10 @@ def _crystal_source(crystal: str) -> dict[str, Any] | str:
 def _show(document: dict[str, Any]) -> None:
     from interlith.launchers.output import print_table, say
 
-    say(f"{document['system']}: {document['title']}", f"  side A, below: {document['side_a']}")
-    say(f"  side B, above: {document['side_b']}", *(f"  source: {source}" for source in document["sources"]))
+    below = [f"  side A, below: {document['side_a']}"] if document["side_a"] else []
+    above = "side B, above" if below else "molecules"
+    say(f"{document['system']}: {document['title']}", *below, f"  {above}: {document['side_b']}")
+    say(*(f"  source: {source}" for source in document["sources"]))
     say(*([f"  {document['notes']}"] if document["notes"] else []))
     for crystal, source in document["crystals"].items():
         told = source if isinstance(source, str) else "; ".join(str(source[key]) for key in SHOWN if source.get(key))

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 from importlib.metadata import version
 
+from ase import Atoms
+from ase.calculators.calculator import BaseCalculator
 from ase.calculators.mixing import SumCalculator
 
 from interlith.structures.errors import RequestError
@@ -45,16 +47,33 @@ def add_d3bj(engine: LoadedEngine) -> LoadedEngine:
     RequestError
         See :func:`refuse_dispersion`.
     """
-    from dftd3.ase import DFTD3
-
     entry = engine.entry
     refuse_dispersion(entry)
-    d3 = DFTD3(damping="d3bj", params_tweaks={"method": entry.d3_parameters, "atm": False})
+    d3 = _d3bj(entry)
     settings = engine.made_by.settings | {"dftd3": version("dftd3"), "d3_parameters": str(entry.d3_parameters)}
     method = engine.made_by.model_copy(update={"dispersion": "D3(BJ)", "settings": settings})
     return LoadedEngine(with_d3bj(entry), SumCalculator([engine.calculator(), d3]), method)
 
 
+def d3bj_energy(atoms: Atoms, entry: Entry) -> float:
+    """Return the D3(BJ) energy alone, eV, with the damping parameters of an engine's functional.
+
+    Raises
+    ------
+    RequestError
+        See :func:`refuse_dispersion`.
+    """
+    refuse_dispersion(entry)
+    alone = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc, calculator=_d3bj(entry))
+    return float(alone.get_potential_energy())
+
+
 def with_d3bj(entry: Entry) -> Entry:
     """Return the entry of the engine with D3(BJ) added: it can do less, and takes no more dispersion."""
     return replace(entry, capabilities=entry.capabilities & ADDED, includes_dispersion=True)
+
+
+def _d3bj(entry: Entry) -> BaseCalculator:
+    from dftd3.ase import DFTD3
+
+    return DFTD3(damping="d3bj", params_tweaks={"method": entry.d3_parameters, "atm": False})

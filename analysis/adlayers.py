@@ -1,0 +1,390 @@
+"""From the energies behind a molecule on a slab to its record: binding, its parts, contacts, spread, caveats."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from ase import Atoms
+from pydantic import Field
+
+from interlith.analysis import energies
+from interlith.analysis.bindings import binding_caveat
+from interlith.analysis.coordination import BONDED, NONMETALS, contact, neighbours
+from interlith.analysis.interfaces import lowest, lowest_of
+from interlith.analysis.placements import Ranking, pose_of
+from interlith.analysis.records import (
+    AdlayerRecord,
+    Contact,
+    PlacementOutcome,
+    Provenance,
+    Quantity,
+    Relaxation,
+    Spread,
+    Static,
+)
+from interlith.structures.geometry import from_text
+from interlith.structures.records import AdlayerModel, AdlayerRecipe, Record
+
+ORDER_TOLERANCE_EV = 0.01
+LARGE_GAIN_EV = 0.1
+DESORBED_A = 4.0
+
+DEFINITIONS = {
+    "binding_energy": "E(slab+mol) − E(slab) − E(mol) per cell, both at rest alone in the same cell: the slab the "
+    "lower of the relaxations as cut and from the complex, the molecule the lowest of its conformers and from the "
+    "complex",
+    "binding_energy_per_unit": "binding energy / number of repeat units",
+    "binding_energy_of_conformers": "mean over conformers of each one's lowest binding energy",
+    "interaction_energy": "E(slab+mol) − E(slab) − E(mol), both as they are in the complex: E_bind = E_int + "
+    "E_def(slab) + E_def(mol)",
+    "deformation_energy_slab": "E(slab as in the complex) − E(slab at rest)",
+    "deformation_energy_molecule": "E(molecule as in the complex) − E(molecule at rest)",
+    "dispersion_interaction": "D3(BJ) energy of the complex − of the slab − of the molecule, same geometry: the part "
+    "of the interaction energy that the added dispersion makes",
+    "interaction_energy_without_dispersion": "interaction energy − its dispersion part",
+    "interfacial_formation_energy": "binding energy / (N·area): the layer covers the cell",
+    "interfacial_formation_energy_frozen": "interaction energy / (N·area): the layer covers the cell",
+    "reference_gain_slab": "E(slab relaxed as cut) − E(slab relaxed from the complex); positive: the complex shows "
+    "it a lower basin",
+    "reference_gain_molecule": "E(lowest conformer relaxed) − E(molecule relaxed from the complex); positive: the "
+    "complex shows it a lower one",
+    "lithium_contacts": "bonds between lithium of the slab and non-metals of the molecule but hydrogen, per cell",
+    "largest_displacement": "largest atomic displacement from the placement, periodic, drift of each side removed",
+    "min_distance_before": "smallest slab-molecule distance as placed",
+    "min_distance_after": "smallest slab-molecule distance after relaxation",
+}
+
+
+class Question(Record):
+    """What was asked: goes into the record unchanged."""
+
+    system: str
+    preset: str
+    recipe: AdlayerRecipe
+    settings: dict[str, str | float | int | bool]
+    floor_A: float = Field(description="a thinner slab gets a caveat")
+
+
+class Dispersion(Record):
+    """Energies of the added dispersion alone, at the geometry of the complex."""
+
+    complex_eV: float
+    slab_eV: float
+    molecule_eV: float
+
+    @property
+    def interaction_eV(self) -> float:
+        """Its part of the interaction energy."""
+        return energies.binding_energy(self.complex_eV, self.slab_eV, self.molecule_eV)
+
+
+class Evidence(Record):
+    """Everything behind one record of an adlayer."""
+
+    ranking: Ranking
+    relaxed: tuple[Relaxation | None, ...] = Field(description="one per placement asked for; None beyond the last")
+    bulk: Relaxation
+    slab_cut: Relaxation = Field(description="slab alone, from the slab at rest")
+    slab_rejoined: Relaxation = Field(description="slab alone, from its geometry in the complex")
+    slab_frozen: Static
+    conformers: tuple[Relaxation, ...] = Field(min_length=1, description="each conformer alone, in the same cell")
+    molecule_rejoined: Relaxation = Field(description="molecule alone, from its geometry in the complex")
+    molecule_frozen: Static
+    dispersion: Dispersion | None = Field(description="None where the method adds none")
+
+    @property
+    def complex(self) -> Relaxation:
+        """The molecule on the slab, at rest, in the placement that answers."""
+        return lowest_of(self.relaxed)
+
+    @property
+    def model(self) -> AdlayerModel:
+        """The placement that answers, as placed."""
+        return self.ranking.chosen[lowest(self.relaxed)].model
+
+    @property
+    def slab(self) -> Relaxation:
+        """The slab alone: the lower of two."""
+        return min(self.slab_cut, self.slab_rejoined, key=lambda r: r.energy_eV)
+
+    @property
+    def conformer(self) -> Relaxation:
+        """The lowest conformer alone."""
+        return min(self.conformers, key=lambda r: r.energy_eV)
+
+    @property
+    def molecule(self) -> Relaxation:
+        """The molecule alone: the lower of its lowest conformer and of what the complex leaves."""
+        return min(self.conformer, self.molecule_rejoined, key=lambda r: r.energy_eV)
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether everything that the binding energy rests on reached its threshold."""
+        return self.complex.converged and self.slab.converged and self.molecule.converged
+
+    def binding(self, complex_eV: float) -> float:
+        """Return the binding energy of a complex of that energy."""
+        return energies.binding_energy(complex_eV, self.slab.energy_eV, self.molecule.energy_eV)
+
+
+def answer(question: Question, evidence: Evidence) -> AdlayerRecord:
+    """Return the record of a molecule on a slab.
+
+    Raises
+    ------
+    ComputationError
+        If the energies were not computed by one method.
+    """
+    provenance = Provenance.merged([part.provenance for part in _parts(evidence)])
+    after = from_text(evidence.complex.xyz)
+    seen, across = contact(evidence.model.atoms, after), bonds_across(after)
+    outcomes = placement_outcomes(evidence)
+    return AdlayerRecord(
+        system=question.system,
+        preset=question.preset,
+        model=evidence.model,
+        relaxed_xyz=evidence.complex.xyz,
+        quantities=(*_energies(evidence, outcomes, seen), *_counts(evidence, seen, across)),
+        placements=outcomes,
+        contact=seen,
+        bonds_across=across,
+        screening=evidence.ranking.provenance,
+        energies_eV=_totals(evidence),
+        caveats=_caveats(question, evidence, outcomes, seen),
+        provenance=provenance,
+        recipe=question.recipe,
+        settings=question.settings | {"candidates": evidence.ranking.n_candidates},
+    )
+
+
+def placement_outcomes(evidence: Evidence) -> tuple[PlacementOutcome, ...]:
+    """Return every relaxed placement, lowest energy first, all against the same references."""
+    pairs = [(s, r) for s, r in zip(evidence.ranking.chosen, evidence.relaxed, strict=False) if r is not None]
+    return tuple(
+        PlacementOutcome(
+            pose=pose_of(screened.model),
+            screened_energy_eV=screened.energy_eV,
+            relaxed_energy_eV=relaxed.energy_eV,
+            binding_energy_eV=evidence.binding(relaxed.energy_eV),
+            converged=relaxed.converged,
+            fmax_eV_A=relaxed.fmax_eV_A,
+            n_force_calls=relaxed.provenance.n_force_calls,
+        )
+        for screened, relaxed in sorted(pairs, key=lambda pair: pair[1].energy_eV)
+    )
+
+
+def bonds_across(atoms: Atoms) -> dict[str, int]:
+    """Return how many bonds there are between slab and molecule, by kind, the slab's element first: ``{"Li-O": 2}``.
+
+    A bond is shorter than 1.2 times the sum of the covalent radii and has a non-metal at one end at least.
+    """
+    side, symbols = atoms.arrays["side"], atoms.get_chemical_symbols()
+    ends = [(i, j) if side[i] == 0 else (j, i) for i, j in neighbours(atoms, BONDED).ends if side[i] != side[j]]
+    kinds = Counter(f"{symbols[i]}-{symbols[j]}" for i, j in ends if {symbols[i], symbols[j]} & NONMETALS)
+    return dict(sorted(kinds.items()))
+
+
+def _parts(evidence: Evidence) -> list[Relaxation | Static]:
+    parts: list[Relaxation | Static] = [one for one in evidence.relaxed if one is not None]
+    parts += [evidence.bulk, evidence.slab_cut, evidence.slab_rejoined, evidence.slab_frozen]
+    parts += [*evidence.conformers, evidence.molecule_rejoined, evidence.molecule_frozen]
+    return parts
+
+
+def _interaction(evidence: Evidence) -> float:
+    frozen = evidence.slab_frozen.energy_eV, evidence.molecule_frozen.energy_eV
+    return energies.binding_energy(evidence.complex.energy_eV, *frozen)
+
+
+def _energies(evidence: Evidence, outcomes: tuple[PlacementOutcome, ...], seen: Contact) -> list[Quantity]:
+    binding, interaction = evidence.binding(evidence.complex.energy_eV), _interaction(evidence)
+    deformed = {
+        "slab": (evidence.slab_frozen.energy_eV, evidence.slab),
+        "molecule": (evidence.molecule_frozen.energy_eV, evidence.molecule),
+    }
+    caveat, rested = _doubt(evidence, interaction - binding, seen), evidence.at_rest
+    settled = [one for one in outcomes if one.converged]
+    over_placements = Spread.over([one.binding_energy_eV for one in settled], "placements")
+    found = [
+        _eV("binding_energy", binding, rested, caveat, over_placements),
+        *_per_conformer(settled, rested, caveat),
+        *_per_unit(evidence, binding, caveat),
+        _eV("interaction_energy", interaction, evidence.complex.converged, caveat),
+        *(
+            _eV(f"deformation_energy_{name}", energies.deformation_energy(frozen, part.energy_eV), rested)
+            for name, (frozen, part) in deformed.items()
+        ),
+        *_dispersion(evidence, interaction, caveat),
+        *_per_area(evidence, binding, interaction, caveat),
+    ]
+    gains = {
+        "slab": (evidence.slab_cut, evidence.slab_rejoined),
+        "molecule": (evidence.conformer, evidence.molecule_rejoined),
+    }
+    return found + [
+        _eV(f"reference_gain_{name}", one.energy_eV - other.energy_eV, one.converged and other.converged)
+        for name, (one, other) in gains.items()
+    ]
+
+
+def _per_conformer(settled: Sequence[PlacementOutcome], rested: bool, caveat: str) -> list[Quantity]:
+    lowest: dict[int, float] = {}
+    for one in settled:
+        lowest[one.pose.conformer] = min(one.binding_energy_eV, lowest.get(one.pose.conformer, np.inf))
+    over = Spread.over(list(lowest.values()), "conformers")
+    mean = float(np.mean(list(lowest.values()))) if over else 0.0
+    return [_eV("binding_energy_of_conformers", mean, rested, caveat, over)] if over else []
+
+
+def _per_unit(evidence: Evidence, binding: float, caveat: str) -> list[Quantity]:
+    units = [one.n_units for one in evidence.model.molecules]
+    total = sum(n for n in units if n is not None)
+    return [_eV("binding_energy_per_unit", binding / total, evidence.at_rest, caveat)] if total else []
+
+
+def _dispersion(evidence: Evidence, interaction: float, caveat: str) -> list[Quantity]:
+    if evidence.dispersion is None:
+        return []
+    part, rested = evidence.dispersion.interaction_eV, evidence.complex.converged
+    return [
+        _eV("dispersion_interaction", part, rested),
+        _eV("interaction_energy_without_dispersion", interaction - part, rested, caveat),
+    ]
+
+
+def _per_area(evidence: Evidence, binding: float, interaction: float, caveat: str) -> list[Quantity]:
+    model = evidence.model
+    if not model.covers:
+        return []
+    values = {
+        "interfacial_formation_energy": (binding, evidence.at_rest),
+        "interfacial_formation_energy_frozen": (interaction, evidence.complex.converged),
+    }
+    area = model.n_interfaces * model.area_A2
+    return [
+        _quantity(name, energies.per_area(energy, area), "J/m^2", rested, caveat)
+        for name, (energy, rested) in values.items()
+    ]
+
+
+def _counts(evidence: Evidence, seen: Contact, across: dict[str, int]) -> list[Quantity]:
+    rested = evidence.complex.converged
+    lithium = sum(n for kind, n in across.items() if kind.startswith("Li-") and kind != "Li-H")
+    lengths = {
+        "largest_displacement": seen.largest_displacement_A,
+        "min_distance_before": seen.min_distance_before_A,
+        "min_distance_after": seen.min_distance_after_A,
+    }
+    has_lithium = "Li" in set(from_text(evidence.slab.xyz).symbols)
+    counts = [_quantity("lithium_contacts", float(lithium), "1", rested)] if has_lithium else []
+    return counts + [_quantity(name, value, "Å", rested) for name, value in lengths.items()]
+
+
+def _eV(name: str, value: float, rested: bool, caveat: str = "", over: Spread | None = None) -> Quantity:
+    return _quantity(name, value, "eV", rested, caveat, over)
+
+
+def _quantity(
+    name: str, value: float, unit: str, rested: bool, caveat: str = "", over: Spread | None = None
+) -> Quantity:
+    return Quantity(
+        quantity=name,
+        value=value,
+        unit=unit,
+        definition=DEFINITIONS[name],
+        converged=rested,
+        spread=over,
+        caveat=caveat or None,
+    )
+
+
+def _totals(evidence: Evidence) -> dict[str, float]:
+    names = ("complex", "bulk", "slab_cut", "slab_rejoined", "slab_frozen", "molecule_rejoined", "molecule_frozen")
+    totals = {name: float(getattr(evidence, name).energy_eV) for name in names}
+    totals |= {f"conformer_{k}": one.energy_eV for k, one in enumerate(evidence.conformers)}
+    dispersion = evidence.dispersion.model_dump(exclude={"schema_version"}) if evidence.dispersion else {}
+    return totals | {f"dispersion_{name.removesuffix('_eV')}": value for name, value in dispersion.items()}
+
+
+def _doubt(evidence: Evidence, above: float, seen: Contact) -> str:
+    """Return the caveat of an energy; `above` is the interaction energy minus the binding energy, never positive."""
+    told = [f"contains a reaction: {seen.why}"] if seen.reacted else []
+    if above > ORDER_TOLERANCE_EV:
+        told.append(f"{above:.3f} eV below the frozen value, which is impossible at rest")
+    return "; ".join([*told, _surrogate(evidence)])
+
+
+def _surrogate(evidence: Evidence) -> str:
+    model = evidence.model
+    return binding_caveat(
+        evidence.complex.provenance.method, model.slab.crystal, [one.formula for one in model.molecules]
+    )
+
+
+def _caveats(
+    question: Question, evidence: Evidence, outcomes: tuple[PlacementOutcome, ...], seen: Contact
+) -> tuple[str, ...]:
+    told = [_surrogate(evidence)]
+    told += [f"a reaction took place: {seen.why}"] if seen.reacted else []
+    if evidence.dispersion is None and evidence.complex.provenance.method.surrogate:
+        told.append("no dispersion was added: much of what holds a molecule on a surface is missing")
+    if evidence.binding(evidence.complex.energy_eV) > 0:
+        told.append("the molecule is not bound: this engine puts the parts lower when they are apart")
+    elif seen.min_distance_after_A > DESORBED_A:
+        told.append(f"the molecule stands {seen.min_distance_after_A:.1f} Å off the slab: it left the surface")
+    told += _about_placements(question, outcomes)
+    return tuple(text for text in [*told, *_about_model(question, evidence), *_about_references(evidence)] if text)
+
+
+def _about_placements(question: Question, outcomes: tuple[PlacementOutcome, ...]) -> list[str]:
+    asked, failed = question.settings.get("placements"), [o for o in outcomes if not o.converged]
+    told = []
+    if asked != len(outcomes):
+        told.append(f"{len(outcomes)} distinct placements were left after screening, {asked} asked for")
+    if failed:
+        largest = max(o.fmax_eV_A for o in failed)
+        told.append(
+            f"{len(failed)} placements did not converge (largest force {largest:.2f} eV/Å): kept out of the spread"
+        )
+    return told
+
+
+def _about_model(question: Question, evidence: Evidence) -> list[str]:
+    model, told = evidence.model, []
+    if model.slab.thickness_A < question.floor_A:
+        told.append(
+            f"the slab is {model.slab.thickness_A:.1f} Å thick, thinner than the preset's {question.floor_A:.1f} Å"
+        )
+    if not model.covers:
+        told.append(
+            "the molecule leaves part of the cell bare: an energy per area would mean the cell, so none is given"
+        )
+    if model.chain_mismatch_percent is not None:
+        told.append(f"the chain is stretched by {model.chain_mismatch_percent:.1f} % to fit the slab")
+    charge = sum(one.charge_e for one in model.molecules)
+    if charge:
+        told.append(f"the molecule is an ion of charge {charge:+d}, of which this cell and engine know nothing")
+    if not model.slab.stoichiometric:
+        told.append(f"the slab {model.slab.formula} is not stoichiometric")
+    return told
+
+
+def _about_references(evidence: Evidence) -> list[str]:
+    told = []
+    for name, one, other in (
+        ("slab", evidence.slab_cut, evidence.slab_rejoined),
+        ("molecule", evidence.conformer, evidence.molecule_rejoined),
+    ):
+        if one.energy_eV - other.energy_eV > LARGE_GAIN_EV:
+            gain = one.energy_eV - other.energy_eV
+            told.append(f"the {name} alone relaxes {gain:.2f} eV lower from the complex than from its own start")
+    parts = {"bulk": evidence.bulk, "slab alone": evidence.slab, "molecule alone": evidence.molecule}
+    told += [
+        f"the {name} did not converge (largest force {part.fmax_eV_A:.2f} eV/Å)"
+        for name, part in parts.items()
+        if not part.converged
+    ]
+    return told

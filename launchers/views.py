@@ -1,0 +1,96 @@
+"""What a person is told of a record by its kind: what it is of, and the candidates behind it."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import NamedTuple
+
+from interlith.analysis.records import AdlayerRecord, AnswerRecord, InterfaceRecord, PlacementOutcome, RegistryOutcome
+from interlith.launchers.pictures import side_names
+
+ENDED = ("converged", "largest force, eV/Å", "force calls")
+
+
+class Candidates(NamedTuple):
+    """A table of everything that was relaxed before one answered.
+
+    Attributes
+    ----------
+    name
+        Their field in the record.
+    title
+        Above the table.
+    columns
+        Its headings.
+    rows
+        One a candidate, lowest energy first.
+    """
+
+    name: str
+    title: str
+    columns: list[str]
+    rows: list[list[object]]
+
+
+@singledispatch
+def subject(record: AnswerRecord) -> str:
+    """Return in one line what the record is of."""
+    raise TypeError(f"no words for a {type(record).__name__}")
+
+
+@singledispatch
+def candidates(record: AnswerRecord) -> Candidates:
+    """Return the candidates behind a record."""
+    raise TypeError(f"no candidates in a {type(record).__name__}")
+
+
+@subject.register
+def _interface(record: InterfaceRecord) -> str:
+    model = record.model
+    below, above = side_names(model)
+    thick = f"{model.slab_a.thickness_A:.1f} and {model.slab_b.thickness_A:.1f} Å thick"
+    return (
+        f"{below} below, {above} above; {len(model.atoms)} atoms, {model.area_A2:.1f} Å², {thick}, "
+        f"strain at most {100 * model.match.max_strain:.2g} %"
+    )
+
+
+@subject.register
+def _adlayer(record: AdlayerRecord) -> str:
+    model = record.model
+    below, above = side_names(model)
+    apart = "" if model.image_distance_A is None else f", images {model.image_distance_A:.1f} Å apart"
+    held = ", lower half of the slab held" if model.bottom == "fixed" else ""
+    return (
+        f"{below} below, {above} above; {len(model.atoms)} atoms, {model.area_A2:.1f} Å², "
+        f"slab {model.slab.thickness_A:.1f} Å thick{apart}{held}"
+    )
+
+
+@candidates.register
+def _registries(record: InterfaceRecord) -> Candidates:
+    energies = [r.e_form_J_m2 for r in record.registries]
+    return Candidates(
+        "registries",
+        f"Registries relaxed: {len(energies)}, from {min(energies):.3f} to {max(energies):.3f} J/m²; "
+        "the lowest answers",
+        ["shift", "gap, Å", "E_form, J/m²", *ENDED],
+        [[f"{r.shift[0]:.3f} {r.shift[1]:.3f}", r.gap_A, r.e_form_J_m2, *_ended(r)] for r in record.registries],
+    )
+
+
+@candidates.register
+def _placements(record: AdlayerRecord) -> Candidates:
+    energies, screened = [p.binding_energy_eV for p in record.placements], record.screening
+    by = f" by {screened.method.level} in {screened.n_force_calls} force calls" if screened else ""
+    return Candidates(
+        "placements",
+        f"Placements relaxed: {len(energies)} of {record.settings.get('candidates', '?')} screened{by}, "
+        f"from {min(energies):.3f} to {max(energies):.3f} eV; the lowest answers",
+        ["candidate", "conformer", "gap, Å", "E_bind, eV", *ENDED],
+        [[p.pose.index, p.pose.conformer, p.pose.gap_A, p.binding_energy_eV, *_ended(p)] for p in record.placements],
+    )
+
+
+def _ended(outcome: RegistryOutcome | PlacementOutcome) -> list[object]:
+    return [outcome.converged, outcome.fmax_eV_A, outcome.n_force_calls]
