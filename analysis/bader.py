@@ -137,7 +137,7 @@ def _hand_over(rho, order, held, volume, shape, periodic, steps, transmissions):
         i, rest = divmod(np.int64(p), ny * nz)
         j, k = divmod(rest, nz)
         inner = reach <= i < nx - reach and reach <= j < ny - reach and reach <= k < nz - reach
-        m, total = 0, 0.0
+        m, total, tied = 0, 0.0, np.int64(-1)
         for f in range(n):
             if inner:
                 q = np.int64(p) + offsets[f]
@@ -151,10 +151,14 @@ def _hand_over(rho, order, held, volume, shape, periodic, steps, transmissions):
                     continue
                 q = ((a % nx) * ny + b % ny) * nz + c % nz
             rise = rho[q] - rho[p]
+            if rise == 0.0 and q > p:
+                tied = q  # comes later in the order; a maximum between points is one maximum
             if rise > 0.0:
                 targets[m], fluxes[m] = q, transmissions[f] * rise
                 total += fluxes[m]
                 m += 1
+        if m == 0 and tied >= 0:
+            targets[0], fluxes[0], total, m = tied, 1.0, 1.0, 1
         if m == 0:
             maxima.append(np.int64(p))
             continue

@@ -91,6 +91,11 @@ def test_equal_atoms_share_equally():
     assert largest(basins(rho, ORTHOGONAL), 2) == pytest.approx([4.0, 4.0], abs=1e-3)
 
 
+def test_a_maximum_halfway_between_points_is_one():
+    rho = gaussians(ORTHOGONAL, (24, 24, 24), [(0.5 + 0.5 / 24,) * 3], (2.0,), (0.6,))
+    assert len(basins(rho, ORTHOGONAL, vacuum_e_A3=1e-4).maxima) == 1
+
+
 def test_the_valence_is_integrated_over_the_basins_of_the_reference():
     centres, shape = [(0.3, 0.5, 0.5), (0.7, 0.5, 0.5)], (40, 40, 44)
     valence = gaussians(ORTHOGONAL, shape, centres, (7.0, 1.0), (0.5, 0.5))
