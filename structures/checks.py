@@ -20,7 +20,6 @@ from interlith.structures.distances import short_contacts
 from interlith.structures.errors import RequestError
 from interlith.structures.findings import Finding, listed
 from interlith.structures.records import AdlayerModel, InterfaceModel, MoleculeModel
-from interlith.structures.rings import speared_rings
 from interlith.structures.valences import missing_neighbours
 
 Model = InterfaceModel | AdlayerModel | MoleculeModel
@@ -83,7 +82,7 @@ def findings(model: Model | Atoms) -> list[Finding]:
     else:
         found += layouts.wrong_sides(atoms) if layouts.SIDE in atoms.arrays else []
         found += [*missing_neighbours(atoms), *layouts.wrong_charge(atoms)]
-    return [*found, *speared_rings(atoms)]
+    return [*found, *wholes.speared_rings(atoms)]
 
 
 def check_atoms(atoms: Atoms, where: str) -> None:

@@ -19,15 +19,16 @@ from interlith.structures.findings import Finding
 
 Floats = NDArray[np.float64]
 
-COVALENT = 1.2
-"""Two non-metal atoms nearer than this times their covalent radii share a bond.
+LONGEST, LONGEST_TO_H, LONGEST_HEAVY = 1.25, 1.3, 1.15
+"""Two non-metals nearer than this times their covalent radii share a bond; the last for two of the third row or below.
 
-S...S across the nitrogen of an imide stands at 2.60 to 2.66 Å, 1.24 to 1.27 times the radii, and is none."""
+S...S across the nitrogen of an imide stands at 2.60 to 2.66 Å, 1.24 to 1.27 times the radii, and is none; the longest
+S-S bond, of dithionite, has 1.14."""
 LONGEST_H2_A = 0.9
 """Two hydrogen atoms nearer than this are a molecule; in a CH2 group they are 1.8 Å apart, in water 1.5 Å."""
-SHORTEST_BOND, SHORTEST_BOND_TO_H, SHORTEST_H2_A = 0.74, 0.78, 0.60
-SHORTEST_METALS, SHORTEST_S_BLOCK, SHORTEST_TO_METAL, SHORTEST_TO_ALKALI = 0.62, 0.72, 0.65, 0.75
-STRANGERS = 0.60
+SHORTEST_BOND, SHORTEST_BOND_TO_H, SHORTEST_H2_A = 0.70, 0.78, 0.60
+SHORTEST_METALS, SHORTEST_S_BLOCK, SHORTEST_TO_METAL, SHORTEST_TO_ALKALI = 0.62, 0.68, 0.65, 0.75
+STRANGERS = 0.58
 """Non-metals that share no bond: this fraction of their van der Waals radii; hydrogen bonds are let be."""
 _S_BLOCK = [3, 4, 11, 12, 19, 20, 37, 38, 55, 56]
 _ALKALI = [3, 11, 19, 37, 55]
@@ -46,11 +47,12 @@ def longest_bonds(numbers: NDArray[np.int64]) -> Floats:
     -------
     Shape (k, k).
     """
-    nonmetal = _nonmetal(numbers)
+    nonmetal, hydrogen, heavy = _nonmetal(numbers), numbers == 1, numbers > 10
+    both, either = np.logical_and.outer, np.logical_or.outer
+    factor = np.where(either(hydrogen, hydrogen), LONGEST_TO_H, np.where(both(heavy, heavy), LONGEST_HEAVY, LONGEST))
     radii = covalent_radii[numbers]
-    limit = np.where(np.logical_and.outer(nonmetal, nonmetal), COVALENT * np.add.outer(radii, radii), 0.0)
-    hydrogen = numbers == 1
-    limit[np.logical_and.outer(hydrogen, hydrogen)] = LONGEST_H2_A
+    limit = np.where(both(nonmetal, nonmetal), factor * np.add.outer(radii, radii), 0.0)
+    limit[both(hydrogen, hydrogen)] = LONGEST_H2_A
     return limit
 
 

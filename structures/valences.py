@@ -16,7 +16,7 @@ from ase.data import chemical_symbols, covalent_radii
 from ase.neighborlist import primitive_neighbor_list
 from numpy.typing import NDArray
 
-from interlith.structures.bonds import NONMETALS, Bonds, bonds, covalent_units
+from interlith.structures.bonds import NONMETALS, Bonds, Unit, bonds, covalent_units
 from interlith.structures.distances import longest_bonds
 from interlith.structures.findings import Finding, named
 from interlith.structures.oxidation import USUAL_STATES
@@ -42,7 +42,7 @@ WIDEST = 1.5
 PAULING_A = 0.308
 PLANAR_DEG, LINEAR_DEG = 345.0, 155.0
 """Three bonds in a plane have angles that sum to 360° (a corner of a tetrahedron: 328°)."""
-TOUCHING = 1.35
+TOUCHING, BOUND_TO_METAL = 1.35, 1.15
 """An atom farther than this times the covalent radii from everything touches nothing (Li-O: 2.62 Å)."""
 LOST = "was an atom lost? add what is missing"
 
@@ -148,6 +148,20 @@ def missing_neighbours(atoms: Atoms, found: Bonds | None = None) -> list[Finding
     return faults + _lonely(atoms, found)
 
 
+def molecular(atoms: Atoms, found: Bonds) -> NDArray[np.bool_]:
+    """Return which atoms belong to molecules or chains rather than to layers or frameworks, shape (n,).
+
+    Parameters
+    ----------
+    found
+        Covalent bonds.
+    """
+    mask = np.zeros(len(atoms), dtype=bool)
+    for unit in _slender(atoms, found):
+        mask[list(unit.atoms)] = True
+    return mask
+
+
 Arm = tuple[int, NDArray[np.float64]]
 
 
@@ -163,11 +177,15 @@ def _arms(atoms: Atoms, found: Bonds) -> list[list[Arm]]:
 def _organic(atoms: Atoms, found: Bonds) -> NDArray[np.bool_]:
     """Return which atoms belong to an organic molecule or chain."""
     mask = np.zeros(len(atoms), dtype=bool)
-    for unit in covalent_units(atoms, found):
+    for unit in _slender(atoms, found):
         held = {atoms.symbols[k] for k in unit.atoms}
-        if "C" in held and len(held) > 1 and np.linalg.matrix_rank(unit.loops) < 2:
-            mask[list(unit.atoms)] = True
+        mask[list(unit.atoms)] = "C" in held and len(held) > 1
     return mask
+
+
+def _slender(atoms: Atoms, found: Bonds) -> list[Unit]:
+    """Return the covalent units that repeat along one direction at most."""
+    return [unit for unit in covalent_units(atoms, found) if np.linalg.matrix_rank(unit.loops) < 2]
 
 
 def _too_many(atoms: Atoms, i: int, arms: list[Arm]) -> str:
@@ -183,7 +201,7 @@ def _too_few(atoms: Atoms, i: int, arms: list[Arm]) -> str:
     order = sum(_order(atoms.numbers[i], atoms.numbers[j], float(np.linalg.norm(v))) for j, v in arms)
     simple = all(atoms.symbols[j] in {"C", "H"} for j, _ in arms)
     least = {
-        ("C", 3): 3.5, ("C", 2): 3.4, ("C", 1): 2.2, ("N", 2): 2.5, ("N", 1): 2.0, ("O", 1): 1.25,
+        ("C", 3): 3.5, ("C", 2): 3.4, ("C", 1): 2.2, ("N", 2): 2.5, ("N", 1): 2.0, ("O", 1): 1.15,
     }.get((atoms.symbols[i], len(arms)))  # fmt: skip
     unsaturated = least is None or order >= least or _flat([v for _, v in arms])
     if unsaturated or not (simple or atoms.symbols[i] == "C"):
@@ -219,16 +237,17 @@ def _lonely(atoms: Atoms, found: Bonds) -> list[Finding]:
 
 
 def _near_metal(atoms: Atoms) -> NDArray[np.bool_]:
-    """Return which atoms touch a metal."""
-    return _touched(atoms, metal_only=True)
+    """Return which atoms a metal touches: for carbon only at the distance of a bond."""
+    carbon = atoms.numbers == 6
+    return np.where(carbon, _touched(atoms, BOUND_TO_METAL, metal_only=True), _touched(atoms, metal_only=True))
 
 
-def _touched(atoms: Atoms, *, metal_only: bool = False) -> NDArray[np.bool_]:
-    """Return which atoms are within 1.35 covalent radii of another atom."""
+def _touched(atoms: Atoms, within: float = TOUCHING, *, metal_only: bool = False) -> NDArray[np.bool_]:
+    """Return which atoms are nearer to another than some multiple of their covalent radii."""
     metal = np.array([chemical_symbols[z] not in NONMETALS for z in atoms.numbers])
     touched = np.zeros(len(atoms), dtype=bool)
-    reach = 2 * TOUCHING * float(covalent_radii[atoms.numbers].max())
+    reach = 2 * within * float(covalent_radii[atoms.numbers].max())
     i, j, d = primitive_neighbor_list("ijd", atoms.pbc, atoms.cell.complete(), atoms.positions, reach)
-    near = d < TOUCHING * (covalent_radii[atoms.numbers[i]] + covalent_radii[atoms.numbers[j]])
+    near = d < within * (covalent_radii[atoms.numbers[i]] + covalent_radii[atoms.numbers[j]])
     touched[i[near & metal[j]] if metal_only else i[near]] = True
     return touched

@@ -15,7 +15,8 @@ from interlith.structures.bonds import NONMETALS
 from interlith.structures.findings import Finding, listed, named
 from interlith.structures.layouts import REBUILD, SIDE, differences
 from interlith.structures.records import MoleculeFacts
-from interlith.structures.valences import covalent_bonds, total_charges, wrong_orders
+from interlith.structures.rings import speared
+from interlith.structures.valences import covalent_bonds, molecular, total_charges, wrong_orders
 
 MOLECULE = "molecule"
 
@@ -57,9 +58,26 @@ def wrong_molecules(atoms: Atoms, molecules: Sequence[MoleculeFacts]) -> list[Fi
         key = elements + facts.model_dump_json(include={"bonds", "charge_e", "multiplicity"})
         if key not in seen:  # one report for many copies of one molecule
             seen.add(key)
-            found += wrong_orders(atoms, facts.bonds, own.tolist())
+            odd = wrong_orders(atoms, facts.bonds, own.tolist())
+            found += odd if len(odd) >= facts.multiplicity else []  # a radical lacks a bond for each unpaired electron
             found += _wrong_charge(atoms, own, _name(k, facts), facts)
     return found + _wrong_bonds(atoms, molecules, owned)
+
+
+def speared_rings(atoms: Atoms) -> list[Finding]:
+    """Return the rings of molecules and chains that a bond passes through, bonds by distance."""
+    found = covalent_bonds(atoms)
+    within = molecular(atoms, found)
+    pairs = [(int(i), int(j)) for i, j in zip(found.i, found.j, strict=True) if within[i]]
+    return [
+        Finding(
+            "ring",
+            f"the bond {named(atoms, bond, 2)} passes through the ring of {named(atoms, ring, 12)}",
+            "build the conformer or the packing with another seed",
+            tuple(sorted({*bond, *ring})),
+        )
+        for ring, bond in speared(atoms, pairs)
+    ]
 
 
 def _wrong_bonds(atoms: Atoms, molecules: Sequence[MoleculeFacts], owned: Sequence[np.ndarray]) -> list[Finding]:
