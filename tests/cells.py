@@ -2,7 +2,7 @@
 
 import numpy as np
 from ase import Atoms
-from ase.build import bulk, fcc111
+from ase.build import bulk, fcc111, molecule
 
 RATTLE_A = 0.08  # far enough from rest that forces are some 0.1 to 1 eV/Å, near enough to stay physical
 
@@ -37,6 +37,13 @@ def lithium_fluoride() -> Atoms:
 def lithium() -> Atoms:
     """Two atoms of bcc lithium squeezed to a = 3.36 Å (at rest: 3.44 Å), rattled and sheared."""
     return sheared(rattled(bulk("Li", "bcc", a=3.36, cubic=True)))
+
+
+def methanol() -> Atoms:
+    """CH3OH, rattled, not periodic; its cell only says how far apart `repeat` puts copies."""
+    atoms = rattled(molecule("CH3OH"))
+    atoms.set_cell([200.0, 200.0, 200.0])
+    return atoms
 
 
 def aluminium_copper_slab() -> Atoms:

@@ -12,6 +12,7 @@ consequence of there being an energy E(positions, cell) in eV. Tolerances are ph
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import bulk, molecule
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from interlith.structures.errors import RequestError
@@ -22,6 +23,7 @@ FORCE_EV_A = 3e-3
 STRESS_EV_A3 = 2e-4  # 0.03 GPa
 ENERGY_EV_ATOM = 1e-5
 ROUNDING_EV_A = 2e-4
+FAR_A = 100.0
 
 
 def energy(engine, atoms: Atoms) -> float:
@@ -40,6 +42,12 @@ def stress(engine, atoms: Atoms) -> np.ndarray:
     atoms = atoms.copy()
     atoms.calc = engine.calculator()
     return np.array(atoms.get_stress())
+
+
+def everything(engine, atoms: Atoms) -> list[np.ndarray]:
+    """Return energy, forces and, where the engine computes it, stress."""
+    found = [np.asarray(energy(engine, atoms)), forces(engine, atoms)]
+    return [*found, stress(engine, atoms)] if "stress" in engine.capabilities else found
 
 
 def strained(atoms: Atoms, strain: np.ndarray) -> Atoms:
@@ -113,12 +121,13 @@ def energy_ignores_the_order_of_atoms(engine, atoms: Atoms) -> None:
 
 
 def same_input_same_number(engine, atoms: Atoms) -> None:
-    """A warm calculator that has seen other atoms, of another size, gives the same numbers to the last bit."""
-    first = energy(engine, atoms), forces(engine, atoms), stress(engine, atoms)
-    other = strained(atoms, 0.01 * np.eye(3)).repeat((1, 1, 2))
-    assert energy(engine, other) != first[0]
-    again = energy(engine, atoms), forces(engine, atoms), stress(engine, atoms)
-    assert all(np.array_equal(one, two) for one, two in zip(first, again, strict=True))
+    """A warm calculator that has seen other atoms, of this size and another, gives the same numbers to the last bit."""
+    first = everything(engine, atoms)
+    near = strained(atoms, 0.01 * np.eye(3))
+    for other in (near.repeat((1, 1, 2)), near):
+        assert energy(engine, other) != first[0]
+        again = everything(engine, atoms)
+        assert all(np.array_equal(one, two) for one, two in zip(first, again, strict=True))
 
 
 def input_is_untouched(engine, atoms: Atoms) -> None:
@@ -126,19 +135,21 @@ def input_is_untouched(engine, atoms: Atoms) -> None:
     before, given = atoms.copy(), atoms.copy()
     engine.check(given)
     given.calc = engine.calculator()
-    given.get_potential_energy(), given.get_forces(), given.get_stress()
+    given.get_potential_energy(), given.get_forces()
+    if "stress" in engine.capabilities:
+        given.get_stress()
     assert given == before
     assert given.arrays.keys() == before.arrays.keys()
 
 
 def results_are_double_and_shaped(engine, atoms: Atoms) -> None:
     """A float, (n, 3) and (6,) in double precision, all finite, and handed out as copies."""
+    found = everything(engine, atoms)
+    assert [f.shape for f in found] == [(), (len(atoms), 3), (6,)][: len(found)]
+    assert all(f.dtype == np.float64 and np.isfinite(f).all() for f in found)
     atoms = atoms.copy()
     atoms.calc = engine.calculator()
-    found = np.asarray(atoms.get_potential_energy()), atoms.get_forces(), atoms.get_stress()
-    assert [f.shape for f in found] == [(), (len(atoms), 3), (6,)]
-    assert all(f.dtype == np.float64 and np.isfinite(f).all() for f in found)
-    found[1][:] = 0.0
+    atoms.get_forces()[:] = 0.0
     assert np.abs(atoms.get_forces()).max() > 0
 
 
@@ -165,6 +176,31 @@ def far_parts_attract_faintly(engine, atoms: Atoms) -> None:
     assert -5e-3 * len(atoms) < interaction_of_far_parts(engine, atoms) < 0
 
 
+def far_molecules_do_not_feel_each_other(engine, atoms: Atoms) -> None:
+    """E(A and B far apart) = E(A) + E(B), at a distance where dipoles no longer count."""
+    water = molecule("H2O")
+    water.positions += atoms.positions.max(axis=0) + FAR_A
+    apart = energy(engine, atoms) + energy(engine, water)
+    assert energy(engine, atoms + water) == pytest.approx(apart, abs=2 * ENERGY_EV_ATOM * len(atoms))
+
+
+def charges_sum_to_the_total(engine, atoms: Atoms) -> None:
+    """No electron is lost: the atoms' charges add up to the molecule's."""
+    atoms = atoms.copy()
+    atoms.calc = engine.calculator()
+    assert atoms.get_charges().sum() == pytest.approx(engine.method().settings["charge"], abs=1e-6)
+    assert np.abs(atoms.get_charges()).max() > 0.01
+
+
+def periodic_atoms_are_refused(engine, atoms: Atoms) -> None:
+    """Before anything runs, and by the calculator too where nobody asked first."""
+    crystal = bulk("LiF", "rocksalt", a=4.03, cubic=True)
+    for refuses in (engine.check, lambda atoms: energy(engine, atoms)):
+        with pytest.raises(RequestError, match=r"molecules only.*Li4") as caught:
+            refuses(crystal)
+        assert caught.value.exit_status == 2
+
+
 def unknown_elements_are_named(engine, atoms: Atoms, stranger: str) -> None:
     """Refused before anything runs, by the name of the element and of the engine."""
     strange = atoms.copy()
@@ -184,15 +220,19 @@ def method_says_how(engine) -> None:
     assert method.weights_sha256 is None or len(method.weights_sha256) == 64
 
 
-CLAUSES = (
+MECHANICS = (
     forces_are_the_energys_slope,
-    stress_is_the_energys_strain_slope,
-    compression_is_negative_stress,
     energy_is_extensive,
     energy_ignores_position_in_space,
     energy_ignores_the_order_of_atoms,
     same_input_same_number,
     input_is_untouched,
     results_are_double_and_shaped,
-    far_parts_do_not_feel_each_other,
 )
+CRYSTALS = (stress_is_the_energys_strain_slope, compression_is_negative_stress, far_parts_do_not_feel_each_other)
+MOLECULES = (far_molecules_do_not_feel_each_other, charges_sum_to_the_total, periodic_atoms_are_refused)
+
+
+def clauses(capabilities: frozenset[str]) -> tuple:
+    """Return what an engine of these capabilities must keep; one without stress treats molecules only."""
+    return MECHANICS + (CRYSTALS if "stress" in capabilities else MOLECULES)

@@ -71,7 +71,30 @@ _EMT = Entry(
     known_error="fitted to bulk metals; for demonstrations, not for results",
 )
 
-# MACE and GFN1-, GFN2-xTB take their place here with the issues that bring their families.
+
+def _tight_binding(model: str, dispersion: str, known_error: str) -> Entry:
+    """Return the row of an xTB Hamiltonian."""
+    return Entry(
+        name=model.lower(),
+        loader="interlith.workflows.engines.tightbinding.load_tblite",
+        family="tight binding",
+        model=model,
+        capabilities=frozenset({"energy", "forces", "charges"}),
+        elements=frozenset(chemical_symbols[1:87]),
+        functional=None,
+        surrogate=True,
+        packages=("tblite", "threadpoolctl"),
+        extra="xtb",
+        options=frozenset({"charge", "multiplicity"}),
+        d3_parameters=None,
+        includes_dispersion=True,
+        ships_weights=True,
+        description=f"extended tight binding with {dispersion} dispersion, 86 elements; molecules, not crystals",
+        known_error=known_error,
+    )
+
+
+# MACE takes its place here with the issue that brings its family.
 BUILT_IN: Mapping[str, Entry] = {
     entry.name: entry
     for entry in (
@@ -96,6 +119,13 @@ BUILT_IN: Mapping[str, Entry] = {
             "sevenn",
             "equivariant network up to l = 3, 89 elements: the most accurate here, twice SevenNet-0's cost",
             "with D3(BJ) binds P-DOL within 0.14 eV, PVDF-HFP 1.2 eV too strongly",
+        ),
+        _tight_binding("GFN1-xTB", "D3", "takes 6 to 8 eV too much for an electron (Li, H2O)"),
+        _tight_binding(
+            "GFN2-xTB",
+            "D4",
+            "binds Li+ to TFSI- by 7.8 eV (B3LYP-D3: 5.7 eV), Li-O 0.1 to 0.2 Å short; takes 4 to 6 eV too much for an "
+            "electron (Li, H2O)",
         ),
     )
 }

@@ -148,12 +148,12 @@ def test_a_package_that_does_not_import_is_told_with_its_cure(plugin):
 
 def test_the_rows_of_the_table_say_what_a_person_needs():
     rows = {row["name"]: row for row in catalogue.describe()}
-    assert list(rows)[:4] == ["emt", "chgnet", "sevennet-0", "sevennet-l3i5"]
+    assert list(rows)[:6] == ["emt", "chgnet", "sevennet-0", "sevennet-l3i5", "gfn1-xtb", "gfn2-xtb"]
     for row in rows.values():
         assert row["surrogate"] and row["known_error"] and row["description"]
         assert row["installed"] and row["version"] and not row["get"]
-    assert [rows[name]["elements"] for name in ("emt", "chgnet", "sevennet-0")] == [7, 89, 89]
-    assert [rows[name]["dispersion"] for name in ("emt", "chgnet")] == [False, True]
+    assert [rows[name]["elements"] for name in ("emt", "chgnet", "sevennet-0", "gfn2-xtb")] == [7, 89, 89, 86]
+    assert [rows[name]["dispersion"] for name in ("emt", "chgnet", "gfn2-xtb")] == [False, True, False]
 
 
 def test_an_entry_cannot_be_changed():
