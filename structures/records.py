@@ -84,6 +84,9 @@ class SlabFacts(Record):
     symmetric: bool = Field(description="both faces equivalent by a symmetry of the slab")
     stoichiometric: bool
     broken_bonds: dict[str, int] = Field(description="bonds cut on both faces, per surface cell, e.g. {'Ge-O': 12}")
+    undercoordinated: dict[str, int] = Field(
+        default_factory=dict, description="cations with fewer bonds than in the bulk, both faces, e.g. {'La': 10}"
+    )
     origin: Origin
 
 

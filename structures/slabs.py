@@ -2,34 +2,29 @@
 
 The slab's a is along +x, b in the xy-plane, c along +z (right-handed), the slab in the middle of its vacuum. It holds
 N equal layers, so its composition is the bulk's and its bottom face is the complement of its top face. One layer is
-the distance of lattice planes, or a fraction of it where a screw or glide repeats the crystal (hcp (0001): half).
+the distance of lattice planes, or a fraction of it where a screw or glide repeats the crystal (hcp (0001): half);
+a cut that is rough or reconstructed is stacked in whole repeats only.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from itertools import combinations
 
 import numpy as np
 import spglib
 from ase import Atoms
-from ase.build import make_supercell
 from numpy.typing import NDArray
 from pymatgen.core import Structure
 
-from interlith.structures.bonds import OXIDATION, bond_counts, bonds, pair_name, unit_name
+from interlith.structures.bonds import OXIDATION, bond_counts, bonds, coordination_numbers, pair_name
 from interlith.structures.errors import RequestError
-from interlith.structures.faces import SYMPREC, Face, crystal_face, laid, reduced_pair
+from interlith.structures.faces import SYMPREC, Face, crystal_face
+from interlith.structures.reconstructions import COMPENSATED_E_A2, GROUP, SOURCE, groups, ions_moved, mobile_spread
 from interlith.structures.records import CrystalFacts, Miller, Origin, SideRecipe, SlabFacts
-from interlith.structures.terminations import PLANE_A, Termination, face_terminations
+from interlith.structures.shells import framework, undercoordinated
+from interlith.structures.terminations import Termination, face_terminations
 
 Floats = NDArray[np.float64]
-
-LARGEST_RECONSTRUCTION = 4
-"""Surface cells tried for a reconstruction."""
-COMPENSATED_E_A2 = 0.005
-"""Surface charge that a reconstruction may leave, e/Å²."""
-_SOURCE, _GROUP = "source_atom", "group"
 
 
 def surface_vectors(bulk: Structure, miller: Miller) -> Floats:
@@ -82,7 +77,7 @@ def cut_slab(bulk: Structure, facts: CrystalFacts, recipe: SideRecipe, *, vacuum
     cut = _chosen(known, recipe)
     slab, moved = _built(face, cut, recipe)
     origin = facts.origin
-    for step in (_told(face, cut, known, recipe), *moved, *_caveats(cut)):
+    for step in (_told(face, cut, known, recipe), *_roughness(cut), *moved, *_caveats(cut), *_lacking(slab, face)):
         origin = origin.then(step)
     return _finished(slab, vacuum_A), _facts(slab, face, cut, (facts.name, vacuum_A, origin))
 
@@ -105,13 +100,14 @@ def _chosen(known: list[Termination], recipe: SideRecipe) -> Termination:
 
 def _built(face: Face, cut: Termination, recipe: SideRecipe) -> tuple[Atoms, tuple[str, ...]]:
     """Return the slab of the layers asked for, or the thinnest that is thick enough, and what was moved in it."""
-    step = face.parts if cut.polar else 1  # ions move by whole repeats
+    step = face.parts if cut.polar or cut.rough else 1  # ions move by whole repeats
+    spread, told = mobile_spread(face, cut) if cut.polar else (cut, ())
     layer = face.spacing_A / face.parts
     count = recipe.layers or max(1, int(recipe.thickness_A / layer) - 1)
     while True:
         count = -(-count // step) * step
-        slab = _stacked(face, cut, count)
-        slab, moved = _reconstructed(slab, face, cut) if cut.polar else (slab, ())
+        slab = _stacked(face, spread, count)
+        slab, moved = ions_moved(slab, face, spread) if spread.polar else (slab, told)
         if recipe.layers is not None or np.ptp(slab.positions[:, 2]) >= recipe.thickness_A - 1e-6:
             return slab, moved
         count += step
@@ -128,91 +124,9 @@ def _stacked(face: Face, cut: Termination, count: int) -> Atoms:
     slab.positions[:, 2] -= slab.positions[:, 2].min()
     slab.set_cell([*face.atoms.cell.array[:2], [0, 0, count * face.spacing_A / face.parts]])
     slab.pbc = (True, True, False)
-    slab.set_array(_SOURCE, members)
-    slab.set_array(_GROUP, _groups(face)[members] + (images - images.min()) * len(face.atoms))
+    slab.set_array(SOURCE, members)
+    slab.set_array(GROUP, groups(face)[members] + (images - images.min()) * len(face.atoms))
     return slab[np.lexsort((slab.positions[:, 0], slab.numbers, np.round(slab.positions[:, 2], 3)))]
-
-
-def _groups(face: Face) -> NDArray[np.int64]:
-    """Return a number for each atom that the atoms of one covalent unit share: its first atom."""
-    groups = np.arange(len(face.atoms))
-    for unit in face.units:
-        groups[list(unit.atoms)] = unit.atoms[0]
-    return groups
-
-
-def _reconstructed(slab: Atoms, face: Face, cut: Termination) -> tuple[Atoms, tuple[str, ...]]:
-    """Move ions of an outermost plane to the other face until the slab has no dipole; stoichiometry stays.
-
-    A repeat with dipole μ (e Å) is balanced by charge μ / d taken through the slab (d the repeat): half of an
-    outermost plane for planes at equal distances (Tasker, 10.1088/0022-3719/12/22/036). Covalent ions move whole; of
-    several kinds the one of least charge moves.
-    """
-    wanted = (cut.dipole_eA or 0.0) / face.spacing_A
-    choices = [(top, *kind) for top in (True, False) for kind in _outermost(slab, face, wanted, top=top)]
-    for top, charge, name, ions in choices:
-        for cells in range(1, LARGEST_RECONSTRUCTION + 1):
-            moved = round(abs(wanted) * cells / charge)
-            left = abs(abs(wanted) * cells - moved * charge) / (cells * face.area_A2)
-            if 0 < moved <= cells * len(ions) and left < COMPENSATED_E_A2:
-                where = "top face to the bottom face" if top else "bottom face to the top face"
-                told = f"reconstructed: moved {moved} of {cells * len(ions)} {name} per {cells} surface cells from the"
-                return _moved(slab, face, ions, cells, (moved, top)), (f"{told} {where}",)
-    what = f"no reconstruction of up to {LARGEST_RECONSTRUCTION} surface cells balances {wanted:+.3f} e per cell"
-    raise RequestError(what, f"termination {cut.index} of {cut.miller}", "take another termination or face")
-
-
-def _outermost(slab: Atoms, face: Face, wanted: float, *, top: bool) -> list[tuple[float, str, list[int]]]:
-    """Return (charge, name, groups) of each kind of ion of the right sign in the plane nearest to a face."""
-    sizes = np.bincount(_groups(face), minlength=len(face.atoms))
-    upwards = 1.0 if top else -1.0
-    found: list[tuple[float, float, str, int]] = []
-    for group in np.unique(slab.arrays[_GROUP]):
-        members = slab.arrays[_GROUP] == group
-        charge = float(slab.arrays[OXIDATION][members].sum())
-        if charge * upwards * wanted > 1e-6 and members.sum() == sizes[group % len(face.atoms)]:
-            height = upwards * float(slab.positions[members, 2].mean())
-            found.append((height, abs(charge), unit_name(list(slab.symbols[members])), int(group)))
-    highest = max((height for height, *_ in found), default=0.0)
-    kinds: dict[tuple[float, str], list[int]] = {}
-    for height, charge, name, group in found:
-        if highest - height < PLANE_A:
-            kinds.setdefault((charge, name), []).append(group)
-    return [(charge, name, groups) for (charge, name), groups in sorted(kinds.items())]
-
-
-def _moved(slab: Atoms, face: Face, ions: list[int], cells: int, move: tuple[int, bool]) -> Atoms:
-    """Return a multiple of the slab in which some of the ions, as far apart as they can be, changed faces."""
-    moved, top = move
-    wide = make_supercell(slab, _widest(face, cells), wrap=False)
-    copy = np.arange(len(wide)) // len(slab)
-    candidates = [np.flatnonzero((copy == k) & (wide.arrays[_GROUP] == ion)) for k in range(cells) for ion in ions]
-    apart = wide.get_all_distances(mic=True)[np.ix_(*[[c[0] for c in candidates]] * 2)]
-    chosen = max(combinations(range(len(candidates)), moved), key=lambda some: _closest(apart, some))
-    through = round(slab.cell[2, 2] / face.spacing_A) * face.atoms.cell.array[2]
-    for k in chosen:
-        wide.positions[candidates[k]] += -through if top else through
-    wide.positions[:, 2] -= wide.positions[:, 2].min()
-    return laid(wide)
-
-
-def _closest(apart: Floats, some: tuple[int, ...]) -> float:
-    """Return the shortest distance among some atoms; zero for one alone."""
-    return min((float(apart[i, j]) for i, j in combinations(some, 2)), default=0.0)
-
-
-def _widest(face: Face, cells: int) -> NDArray[np.int64]:
-    """Return the multiple of the surface cell (3x3 integers) whose longest reduced vector is shortest."""
-    flat = face.atoms.cell.array[:2]
-    found = []
-    for p in (p for p in range(1, cells + 1) if cells % p == 0):
-        for shear in range(p):
-            rows = np.array([[p, 0], [shear, cells // p]])
-            reduced = reduced_pair(rows @ flat) @ rows
-            found.append((round(float(np.linalg.norm(reduced @ flat, axis=1).max()), 4), reduced.tolist()))
-    whole = np.eye(3, dtype=int)
-    whole[:2, :2] = min(found)[1]
-    return whole
 
 
 def _told(face: Face, cut: Termination, known: list[Termination], recipe: SideRecipe) -> str:
@@ -223,20 +137,46 @@ def _told(face: Face, cut: Termination, known: list[Termination], recipe: SideRe
     return f"cut ({name}){reduced}, termination {cut.index} of {len(known)}: {cut.label}"
 
 
+def _roughness(cut: Termination) -> list[str]:
+    """Return what a rough cut did, in words."""
+    if not cut.rough:
+        return []
+    before, after = cut.charge_before_e_A2 or 0.0, cut.surface_charge_e_A2
+    moved = f"{cut.spread} mobile ions per surface cell moved to the other face" if cut.spread else "no ion moved"
+    return [f"cut along bonds, not along a plane; {moved}: surface charge {before:+.4f} to {after:+.4f} e/Å²"]
+
+
 def _caveats(cut: Termination) -> list[str]:
     """Return what a person should know of a cut that was not refused."""
     told = []
     if cut.units_cut:
         told.append(f"asked for: the cut goes through {cut.units_cut} covalent units per surface cell")
+    if cut.shells_cut:
+        told.append(f"the cut goes through {cut.shells_cut} cation shells per surface cell that a cut can keep whole")
     if not cut.polar and abs(cut.surface_charge_e_A2) > COMPENSATED_E_A2 / 10:
         told.append(f"kept a dipole worth {cut.surface_charge_e_A2:+.4f} e/Å² of surface charge, below the polar limit")
     return told
 
 
+def _missing_bonds(slab: Atoms, face: Face) -> dict[str, int]:
+    """Count the slab's cations that have fewer bonds than in the bulk, by element; empty without charges."""
+    if face.charges is None:
+        return {}
+    whole = coordination_numbers(face.atoms, face.bonds)[slab.arrays[SOURCE]]
+    return undercoordinated(slab.get_chemical_symbols(), slab.arrays[OXIDATION], coordination_numbers(slab), whole)
+
+
+def _lacking(slab: Atoms, face: Face) -> list[str]:
+    """Return which cations lost bonds, in words, for a crystal that has a framework of cations."""
+    counts = slab.symbols.formula.count()
+    told = ", ".join(f"{n} of {counts[symbol]} {symbol}" for symbol, n in _missing_bonds(slab, face).items())
+    return [f"under-coordinated on both faces: {told}"] if framework(face).any() and told else []
+
+
 def _finished(slab: Atoms, vacuum_A: float) -> Atoms:
     """Return the slab in the middle of its vacuum, periodic, without working arrays."""
     atoms = slab.copy()
-    del atoms.arrays[_SOURCE], atoms.arrays[_GROUP]
+    del atoms.arrays[SOURCE], atoms.arrays[GROUP]
     height = float(np.ptp(atoms.positions[:, 2])) + vacuum_A
     atoms.set_cell([*atoms.cell.array[:2], [0.0, 0.0, height]])
     atoms.positions[:, 2] += vacuum_A / 2 - atoms.positions[:, 2].min()
@@ -267,6 +207,7 @@ def _facts(slab: Atoms, face: Face, cut: Termination, told: tuple[str, float, Or
         symmetric=_symmetric(slab),
         stoichiometric=_ratios(slab) == _ratios(face.atoms),
         broken_bonds=_broken(slab, face),
+        undercoordinated=_missing_bonds(slab, face),
         origin=origin,
     )
 
@@ -288,7 +229,7 @@ def _ratios(atoms: Atoms) -> str:
 def _broken(slab: Atoms, face: Face) -> dict[str, int]:
     """Count bonds that lost one end, by pair of elements: those of the bulk's atoms less those of the slab's."""
     symbols = face.atoms.get_chemical_symbols()
-    copies = np.bincount(slab.arrays[_SOURCE], minlength=len(face.atoms))
+    copies = np.bincount(slab.arrays[SOURCE], minlength=len(face.atoms))
     ends: Counter[str] = Counter()
     for i, j in zip(face.bonds.i, face.bonds.j, strict=True):
         ends[pair_name(symbols[i], symbols[j])] += int(copies[i] + copies[j])

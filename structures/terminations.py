@@ -1,4 +1,4 @@
-"""Every distinct way to end a crystal at a face, by its real planes.
+"""Every distinct way to end a crystal at a face: by its real planes and, where they spoil shells, by its bonds.
 
 A cut runs between two neighbouring atomic planes. What stays below it ends in the cut's *top* face, what stays above in
 its *bottom* face; a slab of whole repeats has one of each. Two cuts are one termination only if an operation of the
@@ -8,6 +8,8 @@ maps it on another cut the two slabs are each other upside down (`Termination.fl
 because they bring different faces to an interface.
 
 Where a plane would cut covalent units (PO4), there are also cuts that keep each unit whole, on the side of its centre.
+In a framework of cations with mobile ions (LLZTO, LAGP) there are *rough* cuts too, which follow the bonds: see
+`structures.roughcuts`.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from pymatgen.core import Structure
 from interlith.structures.bonds import coordination_numbers, pair_name, unit_name
 from interlith.structures.faces import Face, crystal_face
 from interlith.structures.records import Miller
+from interlith.structures.roughcuts import RoughCut, dipole_of, has_rough_cuts, rough_cuts
+from interlith.structures.shells import shell_centres
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -72,7 +76,15 @@ class Termination:
         Covalent units cut, per surface cell.
     rises
         For each atom of the face's primitive cell: how far above the cut it counts, in repeats (an atom of a unit
-        that is kept whole counts at its unit's centre).
+        that is kept whole counts at its unit's centre, one beside a rough cut in the middle of its repeat).
+    shells_cut
+        Shells of cations cut that a cut can keep whole (ZrO6 of a garnet; `structures.shells`), per surface cell.
+    rough
+        The cut follows bonds, not a plane; its height is then the mean one.
+    spread
+        Mobile ions that a rough cut moved to the other face, per surface cell.
+    charge_before_e_A2
+        Surface charge before that, e/Å².
     """
 
     index: int
@@ -90,6 +102,10 @@ class Termination:
     flipped: int | None
     units_cut: int
     rises: tuple[float, ...] = field(repr=False)
+    shells_cut: int = 0
+    rough: bool = False
+    spread: int = 0
+    charge_before_e_A2: float | None = None
 
     @property
     def polar(self) -> bool:
@@ -110,7 +126,8 @@ class _Cuts:
 def terminations(bulk: Structure, miller: Miller, *, plane_A: float = PLANE_A) -> list[Termination]:
     """List every distinct termination of a face, the best cut first.
 
-    The order: no covalent unit cut; not polar; least sum of broken bond valence and surface charge, both per area.
+    The order: no covalent unit cut; not polar; no shell cut that can stay whole; planes before rough cuts; least sum of
+    broken bond valence and surface charge, both per area.
 
     Parameters
     ----------
@@ -126,12 +143,14 @@ def terminations(bulk: Structure, miller: Miller, *, plane_A: float = PLANE_A) -
 
 def face_terminations(face: Face, *, plane_A: float = PLANE_A) -> list[Termination]:
     """List the terminations of an oriented crystal: see :func:`terminations`."""
-    atomic = _cuts(_heights(face), face, plane_A)
+    atomic, united = (_cuts(keys, face, plane_A) for keys in (_heights(face), _unit_heights(face)))
     found = _distinct(face, atomic, skip=set())
     if any(t.units_cut for t in found):
-        known = {_signature(_layers(atomic.keys, h)) for h in atomic.heights}
-        whole = _distinct(face, _cuts(_unit_heights(face), face, plane_A), skip=known)
+        whole = _distinct(face, united, skip=_signatures(atomic))
         found += [t if t.flipped is None else replace(t, flipped=t.flipped + len(found)) for t in whole]
+    if has_rough_cuts(face):
+        rough = _rough(face, atomic, skip=_signatures(atomic) | _signatures(united))
+        found += [t if t.flipped is None else replace(t, flipped=t.flipped + len(found)) for t in rough]
     order = sorted(range(len(found)), key=lambda n: _rank(found[n]))
     place: dict[int | None, int | None] = {old: new for new, old in enumerate(order)} | {None: None}
     return [replace(found[old], index=new, flipped=place[found[old].flipped]) for new, old in enumerate(order)]
@@ -175,6 +194,11 @@ def _signature(layers: Ints) -> tuple[int, ...]:
     return tuple((layers - layers[0]).tolist())
 
 
+def _signatures(cuts: _Cuts) -> set[tuple[int, ...]]:
+    """Return the signatures of every cut between planes."""
+    return {_signature(_layers(cuts.keys, height)) for height in cuts.heights}
+
+
 def _distinct(face: Face, cuts: _Cuts, skip: set[tuple[int, ...]]) -> list[Termination]:
     """Describe one cut of each class that the upright operations make, and say which class is which upside down."""
     classes: list[float] = []
@@ -207,37 +231,106 @@ def _flipped(height: float, classes: list[float], cuts: _Cuts, face: Face) -> in
     return own if own in images else next((k for k in images if k is not None), None)
 
 
-def _rank(t: Termination) -> tuple[bool, bool, float, bool, str, float]:
+def _rough(face: Face, cuts: _Cuts, skip: set[tuple[int, ...]]) -> list[Termination]:
+    """Describe the rough cuts that are no planar one, one of each class, and say which is which upside down."""
+    fresh = [c for c in rough_cuts(face, cuts.heights) if _signature(c.layers) not in skip]
+    classes: list[Termination] = []
+    for one in (_described_rough(face, c) for c in fresh):
+        if not any(_alike(one, other, face, 1) for other in classes):
+            classes.append(one)
+    flips = [next((k for k, other in enumerate(classes) if _alike(one, other, face, -1)), None) for one in classes]
+    return [
+        replace(one, flipped=flip, symmetric=flip == k)
+        for k, (one, flip) in enumerate(zip(classes, flips, strict=True))
+    ]
+
+
+def _alike(one: Termination, other: Termination, face: Face, sign: Literal[-1, 1]) -> bool:
+    """Return whether an operation maps one rough cut on another: upright (1), or turned round (-1)."""
+    shifts = face.upright if sign == 1 else face.inverted
+    apart = [(shift + sign * one.height - other.height + 0.5) % 1.0 - 0.5 for shift in shifts]
+    same_height = any(abs(x) * face.spacing_A < PLANE_A / 10 for x in apart)
+    dipoles = sign * (one.dipole_eA or 0.0) - (other.dipole_eA or 0.0)
+    return same_height and abs(dipoles) < 1e-3 and one.broken_bonds == other.broken_bonds
+
+
+def _rank(t: Termination) -> tuple[bool, bool, bool, bool, float, bool, str, float]:
     """Return the key of the order that :func:`terminations` states; rounded, so that noise decides nothing."""
-    cost = t.broken_valence_A2 + abs(t.surface_charge_e_A2)
-    return t.units_cut > 0, t.polar, round(cost, 4), not t.symmetric, t.label, t.height
+    cost = round(t.broken_valence_A2 + abs(t.surface_charge_e_A2), 4)
+    return t.units_cut > 0, t.polar, t.shells_cut > 0, t.rough, cost, not t.symmetric, t.label, t.height
+
+
+def _described_rough(face: Face, cut: RoughCut) -> Termination:
+    """Count what a rough cut breaks; its height is where a plane would leave as much below."""
+    full = coordination_numbers(face.atoms, face.bonds)
+    lost = _lost(face, cut.layers)
+    words = [_shell_words(face, some, full) for some in lost]
+    described = _counted(face, cut.layers)
+    return replace(
+        described,
+        height=float((_heights(face) - cut.layers).mean() - 0.5) % 1.0,
+        label=f"rough: {words[0]} on top, {words[1]} below",
+        top_plane=dict(sorted(Counter(face.atoms.symbols[k] for k, _ in lost[0]).items())),
+        tasker=3 if abs(described.surface_charge_e_A2) > POLAR_E_A2 else 2,
+        rises=tuple((cut.layers + 0.5).tolist()),
+        rough=True,
+        spread=cut.spread,
+        charge_before_e_A2=cut.dipole_before_eA / (face.area_A2 * face.spacing_A),
+    )
+
+
+def _shell_words(face: Face, lost: Counter[tuple[int, int]], full: Ints) -> str:
+    """Return the cations of a face that lost bonds, those of high charge first: ``4 La 7/8 + Li 3/4``."""
+    charges = np.zeros(len(full)) if face.charges is None else face.charges
+    told = Counter(
+        (-float(charges[k]), f"{face.atoms.symbols[k]} {full[k] - n}/{full[k]}")
+        for (k, _), n in lost.items()
+        if charges[k] > 0
+    )
+    return " + ".join(f"{n} {what}" if n > 1 else what for (_, what), n in sorted(told.items())) or "whole shells"
 
 
 def _describe(face: Face, cuts: _Cuts, height: float) -> Termination:
-    """Count what one cut breaks."""
+    """Count what one planar cut breaks."""
     layers = _layers(cuts.keys, height)
     full = coordination_numbers(face.atoms, face.bonds)
     lost_top, lost_bottom = _lost(face, layers)
-    dipole = _dipole(face, layers)
-    charge = 0.0 if dipole is None else dipole / (face.area_A2 * face.spacing_A)
     below, above = _plane_beside(cuts, height, -1), _plane_beside(cuts, height, 0)
+    described = _counted(face, layers)
+    return replace(
+        described,
+        height=height,
+        label=f"{_words(face, below, lost_top, full)} on top, {_words(face, above, lost_bottom, full)} below",
+        top_plane=dict(sorted(Counter(face.atoms.symbols[k] for k in below).items())),
+        tasker=_tasker(face, cuts, described.surface_charge_e_A2),
+        rises=tuple((cuts.keys - height).tolist()),
+    )
+
+
+def _counted(face: Face, layers: Ints) -> Termination:
+    """Return what any cut has: bonds, shells and units broken, and the dipole; the rest is still blank."""
+    full = coordination_numbers(face.atoms, face.bonds)
+    lost = _lost(face, layers)
+    dipole = None if face.charges is None else dipole_of(face, layers)
     symbols = face.atoms.get_chemical_symbols()
+    centres = set(shell_centres(face))
     return Termination(
         index=0,
         miller=face.miller,
-        height=height,
-        label=f"{_words(face, below, lost_top, full)} on top, {_words(face, above, lost_bottom, full)} below",
-        top_plane=dict(sorted(Counter(symbols[k] for k in below).items())),
+        height=0.0,
+        label="",
+        top_plane={},
         broken_bonds=_crossing(face, layers),
         broken_valence_A2=_valence(face, layers, full) / face.area_A2,
-        coordination=tuple(sorted((symbols[k], int(full[k]) - n, int(full[k])) for (k, _), n in lost_top.items())),
-        tasker=_tasker(face, cuts, charge),
+        coordination=tuple(sorted((symbols[k], int(full[k]) - n, int(full[k])) for (k, _), n in lost[0].items())),
+        tasker=None,
         dipole_eA=dipole,
-        surface_charge_e_A2=charge,
+        surface_charge_e_A2=0.0 if dipole is None else dipole / (face.area_A2 * face.spacing_A),
         symmetric=False,
         flipped=None,
         units_cut=sum(len(set(layers[list(u.atoms)].tolist())) > 1 for u in face.units),
-        rises=tuple((cuts.keys - height).tolist()),
+        rises=(),
+        shells_cut=len(centres & {k for k, _ in (*lost[0], *lost[1])}),
     )
 
 
@@ -292,15 +385,6 @@ def _words(face: Face, plane: list[int], lost: Counter[tuple[int, int]], full: I
     loose = set(plane).difference(*whole)
     told.update(f"{symbols[k]} {full[k] - lost[k, 0]}/{full[k]}" for k in loose)
     return " + ".join(f"{n} {what}" if n > 1 else what for what, n in sorted(told.items()))
-
-
-def _dipole(face: Face, layers: Ints) -> float | None:
-    """Return the point-charge dipole of the repeat above a cut, e Å: the sum of charge times height."""
-    if face.charges is None:
-        return None
-    heights = face.atoms.positions[:, 2] - layers * face.spacing_A
-    dipole = float(face.charges @ heights)
-    return 0.0 if abs(dipole) < 1e-9 else dipole
 
 
 def _tasker(face: Face, cuts: _Cuts, charge: float) -> Literal[1, 2, 3] | None:
