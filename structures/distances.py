@@ -27,7 +27,7 @@ S-S bond, of dithionite, has 1.14."""
 LONGEST_H2_A = 0.9
 """Two hydrogen atoms nearer than this are a molecule; in a CH2 group they are 1.8 Å apart, in water 1.5 Å."""
 SHORTEST_BOND, SHORTEST_BOND_TO_H, SHORTEST_H2_A = 0.70, 0.78, 0.60
-SHORTEST_METALS, SHORTEST_S_BLOCK, SHORTEST_TO_METAL, SHORTEST_TO_ALKALI = 0.62, 0.68, 0.65, 0.75
+SHORTEST_METALS, SHORTEST_S_BLOCK, SHORTEST_TO_METAL, SHORTEST_TO_ALKALI = 0.58, 0.68, 0.65, 0.75
 STRANGERS = 0.58
 """Non-metals that share no bond: this fraction of their van der Waals radii; hydrogen bonds are let be."""
 _S_BLOCK = [3, 4, 11, 12, 19, 20, 37, 38, 55, 56]

@@ -8,13 +8,14 @@ faces are alike is left as cut, so that B on A of the same crystal can continue 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from ase import Atoms
 from ase.build import make_supercell
 from pymatgen.core import Structure
 
-from interlith.structures.checks import check_atoms
+from interlith.structures.checks import check_model
 from interlith.structures.errors import RequestError
 from interlith.structures.geometry import digest, to_text
 from interlith.structures.matching import find_interfaces, no_match
@@ -163,18 +164,19 @@ def assemble(
     """Return the model of two cut sides and one of their matches; parameters as of `build_interface`."""
     gap = recipe.gap_A if gap_A is None else gap_A
     atoms = stack(sides.slab_a, sides.slab_b, match, sides.rule, shift=shift, gap_A=gap, vacuum_A=recipe.vacuum_A)
-    check_atoms(atoms, sides.name)
-    return InterfaceModel(
+    model = InterfaceModel(
         name=sides.name,
         xyz=to_text(atoms),
-        slab_a=sides.facts_a,
-        slab_b=sides.facts_b,
+        slab_a=sides.facts_a.model_copy(update={"vacuum_A": recipe.vacuum_A}),
+        slab_b=sides.facts_b.model_copy(update={"vacuum_A": recipe.vacuum_A}),
         match=match,
         n_interfaces=1 if recipe.vacuum_A > 0 else 2,
         shift=shift,
         gap_A=gap,
         origin=_origin(sides, match, recipe.vacuum_A),
     )
+    warned = (f"warning: {warning.message}" for warning in check_model(model))
+    return model.model_copy(update={"origin": reduce(Origin.then, warned, model.origin)})
 
 
 def stack(
