@@ -1,171 +1,129 @@
-"""Rings of molecules, and bonds that pass through one: a knot that no relaxation undoes."""
+"""Rings of a model, and bonds that run through them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from ase import Atoms
 from ase.geometry import find_mic
 from numpy.typing import NDArray
 
-from interlith.structures.bonds import Bonds
-from interlith.structures.findings import Finding, named
-from interlith.structures.valences import covalent_bonds
-
 Floats = NDArray[np.float64]
-Step = tuple[int, tuple[int, int, int]]
 
-LARGEST_RING = 8
-"""A chain may thread a crown of twelve atoms; none fits through a ring of eight."""
-_GRAZING = 1e-6
+LARGEST = 12
+"""Rings of more atoms are wide enough for a chain to pass."""
 
 
-@dataclass(frozen=True)
-class Ring:
-    """A closed loop of bonds.
+def rings(n_atoms: int, bonds: Sequence[Sequence[float]], largest: int = LARGEST) -> list[tuple[int, ...]]:
+    """Return the shortest ring through each bond, each ring once, its atoms in order.
+
+    Parameters
+    ----------
+    n_atoms
+        Number of atoms.
+    bonds
+        Each starts with the indices of its two atoms; what follows (an order) is not read.
+    largest
+        Rings of more atoms are left out.
+    """
+    neighbours: list[set[int]] = [set() for _ in range(n_atoms)]
+    pairs = [(int(bond[0]), int(bond[1])) for bond in bonds]
+    for i, j in pairs:
+        neighbours[i].add(j)
+        neighbours[j].add(i)
+    found: dict[frozenset[int], tuple[int, ...]] = {}
+    for i, j in pairs:
+        ring = _way_round(neighbours, i, j, largest)
+        if ring:
+            found.setdefault(frozenset(ring), ring)
+    return list(found.values())
+
+
+def speared(atoms: Atoms, bonds: Sequence[Sequence[float]]) -> list[tuple[tuple[int, ...], tuple[int, int]]]:
+    """Return every ring of at most twelve atoms that a bond runs through, with that bond.
+
+    The ring is filled by triangles from its centre to its edges; a bond that shares no atom with it spears it
+    when its line meets one of them (Möller and Trumbore, 10.1080/10867651.1997.10487468). Periodic directions are
+    honoured; the cell must be wider than the ring.
 
     Parameters
     ----------
     atoms
-        Indices, in order around the ring.
-    positions
-        Unwrapped, shape (n, 3), Å.
+        The model; Å.
+    bonds
+        Each starts with the indices of its two atoms: ``MoleculeFacts.bonds``, or pairs.
+
+    Returns
+    -------
+    list of (ring, bond)
+        Atom indices; empty for a sound model.
     """
-
-    atoms: tuple[int, ...]
-    positions: Floats
-
-
-def rings(atoms: Atoms, found: Bonds | None = None) -> list[Ring]:
-    """Return the smallest ring through each bond, up to eight atoms, each once.
-
-    Parameters
-    ----------
-    atoms
-        Å; periodic directions are honoured. A chain that closes on its own image is no ring.
-    found
-        Bonds; None: those of :func:`structures.valences.covalent_bonds`.
-    """
-    found = covalent_bonds(atoms) if found is None else found
-    core = _without_ends(found, len(atoms))
-    neighbours: dict[int, list[Step]] = {}
-    for i, j, offset in zip(*core.both_ways(), strict=True):
-        x, y, z = offset.tolist()
-        neighbours.setdefault(int(i), []).append((int(j), (x, y, z)))
-    cell = atoms.cell.complete().array
-    kept: dict[frozenset[int], Ring] = {}
-    for i, j, offset in zip(core.i, core.j, core.offset, strict=True):
-        x, y, z = offset.tolist()
-        path = _way_round(neighbours, int(i), (int(j), (x, y, z)))
-        if path and frozenset(k for k, _ in path) not in kept:
-            places = np.array([atoms.positions[k] + np.array(shift) @ cell for k, shift in path])
-            kept[frozenset(k for k, _ in path)] = Ring(tuple(k for k, _ in path), places)
-    return list(kept.values())
+    pairs = np.array([(int(bond[0]), int(bond[1])) for bond in bonds], dtype=int).reshape(-1, 2)
+    faults = []
+    for ring in rings(len(atoms), bonds):
+        outside = pairs[~np.isin(pairs, ring).any(axis=1)]
+        if len(outside):
+            hit = _through(atoms, ring, outside)
+            faults += [(ring, (int(i), int(j))) for i, j in outside[hit]]
+    return faults
 
 
-def speared(atoms: Atoms, pairs: Iterable[tuple[int, int]] | None = None) -> list[tuple[Ring, tuple[int, int]]]:
-    """Return each ring that a bond passes through, with that bond.
-
-    Parameters
-    ----------
-    atoms
-        Å; periodic directions are honoured.
-    pairs
-        Bonded atoms, where they are known (each at its nearest image); None: by distance.
-    """
-    found = covalent_bonds(atoms) if pairs is None else _bonds_of(atoms, pairs)
-    if not len(found):
-        return []
-    cell = atoms.cell.complete().array
-    starts = atoms.positions[found.i]
-    arms = atoms.positions[found.j] + found.offset @ cell - starts
-    hits = []
-    for ring in rings(atoms, found):
-        others = np.flatnonzero(~np.isin(found.i, ring.atoms) & ~np.isin(found.j, ring.atoms))
-        centre = ring.positions.mean(axis=0)
-        middles = starts[others] + arms[others] / 2 - centre
-        near = find_mic(middles, atoms.cell, atoms.pbc)[0] if atoms.pbc.any() and len(others) else middles
-        through = _crossed(ring.positions - centre, near - arms[others] / 2, arms[others])
-        hits += [(ring, (int(found.i[k]), int(found.j[k]))) for k in others[through]]
-    return hits
+def _way_round(neighbours: list[set[int]], start: int, end: int, largest: int) -> tuple[int, ...]:
+    """Return the shortest way from `start` to `end` that avoids their own bond; empty if there is none short enough."""
+    ways: dict[int, tuple[int, ...]] = {start: (start,)}
+    queue = deque([start])
+    while queue:
+        here = queue.popleft()
+        if len(ways[here]) >= largest:
+            return ()
+        for there in sorted(neighbours[here]):
+            if there in ways or (here == start and there == end):
+                continue
+            ways[there] = (*ways[here], there)
+            if there == end:
+                return ways[there]
+            queue.append(there)
+    return ()
 
 
-def speared_rings(atoms: Atoms) -> list[Finding]:
-    """Return the findings of :func:`speared`, bonds by distance."""
-    return [
-        Finding(
-            "ring",
-            f"the bond {named(atoms, [i])}-{named(atoms, [j])} passes through the ring {named(atoms, ring.atoms, 8)}",
-            "build the conformer or the packing with another seed",
-            tuple(sorted({i, j, *ring.atoms})),
-        )
-        for ring, (i, j) in speared(atoms)
-    ]
-
-
-def _crossed(corners: Floats, starts: Floats, arms: Floats) -> NDArray[np.bool_]:
-    """Return which segments cross the fan of triangles between a ring's corners and its centre at the origin."""
-    crossed = np.zeros(len(starts), dtype=bool)
+def _through(atoms: Atoms, ring: tuple[int, ...], pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which bonds cross the surface of a ring, shape (n,)."""
+    corners = _unwrapped(atoms, ring)
+    centre = corners.mean(axis=0)
+    starts = centre + _nearest(atoms, atoms.positions[pairs[:, 0]] - centre)
+    directions = _nearest(atoms, atoms.positions[pairs[:, 1]] - atoms.positions[pairs[:, 0]])
+    hit = np.zeros(len(pairs), dtype=bool)
     for first, second in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        normals = np.cross(arms, second)
-        size = normals @ first
-        safe = np.where(np.abs(size) < _GRAZING, np.inf, size)
-        u = np.einsum("ij,ij->i", starts, normals) / safe
-        turned = np.cross(starts, first)
-        v = np.einsum("ij,ij->i", arms, turned) / safe
-        t = turned @ second / safe
-        crossed |= (np.abs(size) >= _GRAZING) & (u >= 0) & (v >= 0) & (u + v <= 1) & (t >= 0) & (t <= 1)
-    return crossed
+        hit |= _crosses(starts, directions, centre, first - centre, second - centre)
+    return hit
 
 
-def _without_ends(found: Bonds, n: int) -> Bonds:
-    """Return the bonds left when atoms of one bond are stripped again and again: a chain has none."""
-    while len(found):
-        degree = np.bincount(np.concatenate([found.i, found.j]), minlength=n)
-        keep = (degree[found.i] > 1) & (degree[found.j] > 1)
-        if keep.all():
-            break
-        found = found.where(keep)
-    return found
+def _crosses(starts: Floats, directions: Floats, corner: Floats, edge: Floats, other: Floats) -> NDArray[np.bool_]:
+    """Return which segments meet a triangle given by a corner and its two edges, shape (n,)."""
+    normal = np.cross(directions, other)
+    volume = normal @ edge
+    parallel = np.abs(volume) < 1e-12
+    inverse = 1.0 / np.where(parallel, 1.0, volume)
+    reach = starts - corner
+    u = (normal * reach).sum(axis=1) * inverse
+    turned = np.cross(reach, edge)
+    v = (directions * turned).sum(axis=1) * inverse
+    along = turned @ other * inverse
+    inside = (u >= 0) & (v >= 0) & (u + v <= 1) & (along >= 0) & (along <= 1)
+    return np.asarray(inside & ~parallel)
 
 
-def _way_round(neighbours: dict[int, list[Step]], start: int, end: Step) -> list[Step]:
-    """Return the shortest way from an atom to its bonded neighbour that avoids their bond; empty if it is too long."""
-    came: dict[Step, Step | None] = {(start, (0, 0, 0)): None}
-    front: list[Step] = [(start, (0, 0, 0))]
-    for _ in range(LARGEST_RING - 1):
-        beyond: list[Step] = []
-        for here in front:
-            for k, (x, y, z) in neighbours[here[0]]:
-                there = (k, (here[1][0] + x, here[1][1] + y, here[1][2] + z))
-                if there in came or (there == end and came[here] is None):
-                    continue
-                came[there] = here
-                if there == end:
-                    return _walked(came, end)
-                beyond.append(there)
-        front = beyond
-    return []
+def _unwrapped(atoms: Atoms, ring: tuple[int, ...]) -> Floats:
+    """Return the corners of a ring, put together across periodic boundaries, Å."""
+    corners = [atoms.positions[ring[0]]]
+    for here, there in pairwise(ring):
+        corners.append(corners[-1] + _nearest(atoms, atoms.positions[[there]] - atoms.positions[here])[0])
+    return np.array(corners)
 
 
-def _walked(came: dict[Step, Step | None], end: Step) -> list[Step]:
-    """Return the steps from the start to the end."""
-    path: list[Step] = []
-    step: Step | None = end
-    while step is not None:
-        path.append(step)
-        step = came[step]
-    return path[::-1]
-
-
-def _bonds_of(atoms: Atoms, pairs: Iterable[tuple[int, int]]) -> Bonds:
-    """Return bonds between atoms at their nearest images."""
-    i, j = np.array(sorted({(min(p), max(p)) for p in pairs}), dtype=int).reshape(-1, 2).T
-    vectors = atoms.positions[j] - atoms.positions[i]
-    if not atoms.pbc.any() or not len(i):
-        return Bonds(i, j, np.linalg.norm(vectors, axis=1), np.zeros((len(i), 3), dtype=int))
-    nearest, lengths = find_mic(vectors, atoms.cell, atoms.pbc)
-    offset = np.round((nearest - vectors) @ np.linalg.inv(atoms.cell.complete().array)).astype(int)
-    return Bonds(i, j, lengths, offset)
+def _nearest(atoms: Atoms, vectors: Floats) -> Floats:
+    """Return vectors at their nearest periodic image."""
+    return np.asarray(find_mic(vectors, atoms.cell, atoms.pbc)[0]) if atoms.pbc.any() else vectors

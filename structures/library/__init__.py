@@ -1,4 +1,4 @@
-"""The crystals and systems that ship with interlith."""
+"""The crystals, molecules and systems that ship with interlith."""
 
 from __future__ import annotations
 
@@ -98,6 +98,49 @@ def crystal_source(name: str) -> dict[str, Any]:
         When the library has no such crystal.
     """
     return _sources()[canonical_name(name)]
+
+
+@cache
+def _molecules() -> dict[str, dict[str, Any]]:
+    return tomllib.loads((_HERE / "molecules.toml").read_text(encoding="utf-8"))
+
+
+def molecule_names() -> list[str]:
+    """Return the name of every molecule, ion, salt and oligomer of the library, sorted.
+
+    Examples
+    --------
+    >>> "P-DOL" in molecule_names()
+    True
+    """
+    return sorted(_molecules())
+
+
+def canonical_molecule(name: str) -> str | None:
+    """Return the library's own name for a molecule's name or alias, case taken as one; None where it has none.
+
+    Examples
+    --------
+    >>> canonical_molecule("pdol")
+    'P-DOL'
+    """
+    folded = {name.lower(): name for name in _molecules()}
+    folded |= {alias.lower(): name for name, entry in _molecules().items() for alias in entry.get("aliases", ())}
+    return folded.get(name.lower())
+
+
+def molecule_entry(name: str) -> dict[str, Any]:
+    """Return a molecule's table of ``molecules.toml``, by name or alias.
+
+    Raises
+    ------
+    RequestError
+        When the library has no such molecule; the nearest names are suggested.
+    """
+    known = canonical_molecule(name)
+    if known is None:
+        raise unknown_name("molecule", name, molecule_names())
+    return _molecules()[known]
 
 
 def system_names() -> list[str]:

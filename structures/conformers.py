@@ -1,0 +1,390 @@
+"""Conformers of one molecule: embedded and folded, relaxed by a force field, verified, pruned, ranked."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.data import covalent_radii, vdw_radii
+from ase.units import kcal
+from ase.units import mol as mole
+from numpy.typing import NDArray
+from rdkit import Chem, DistanceGeometry
+from rdkit.Chem import rdDistGeom, rdForceFieldHelpers, rdMolDescriptors
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist, pdist, squareform
+
+from interlith.structures.errors import RequestError
+from interlith.structures.rings import speared
+from interlith.structures.tacticity import stereo_kept
+
+Floats = NDArray[np.float64]
+
+WINDOW_eV = 0.6
+"""Conformers further above the lowest are left out."""
+ALIKE_A = 0.3
+"""Conformers nearer than this (RMSD of heavy atoms, equivalent atoms exchanged) are one."""
+FOLDED_A = 3.3
+"""Donors that one Li can chelate stand within this: two Li-O of 1.95 Å at right angles and a little more."""
+MOST_ATTEMPTS, FEWEST_ATTEMPTS, ATOM_BUDGET = 20, 4, 400
+TIME_LIMIT_s = 40
+STRETCHED, TOUCHING, TOUCHING_ION = 1.3, 0.58, 0.8
+STEPS = 2000
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Distinct geometries of one molecule, lowest first.
+
+    Parameters
+    ----------
+    positions
+        One array (n, 3) each, Å, centred at the mean.
+    energies_eV
+        Above the lowest.
+    ranked_by
+        What the energies come from.
+    """
+
+    positions: tuple[Floats, ...]
+    energies_eV: tuple[float, ...]
+    ranked_by: str
+
+
+def generate(mol: Chem.Mol, seed: int = 0) -> Ensemble:
+    """Return the conformers of a molecule by distance geometry (ETKDGv3, 10.1021/acs.jcim.0c00025).
+
+    Flexible molecules with three or more donors get a third of their starts folded, three or four donors held
+    within 3.3 Å of each other as one Li would hold them. Each start is relaxed by MMFF94s, or UFF where that
+    lacks parameters; what then breaks a bond, overlaps, spears a ring or has lost its stereo is dropped.
+
+    Parameters
+    ----------
+    mol
+        One fragment, with hydrogens as atoms and stereo set.
+    seed
+        The same seed gives the same conformers.
+
+    Raises
+    ------
+    RequestError
+        When no geometry can be embedded, or none that is sound.
+    """
+    if mol.GetNumAtoms() == 1:
+        return Ensemble((np.zeros((1, 3)),), (0.0,), "one atom")
+    attempts = _attempts(mol)
+    work = Chem.Mol(mol)
+    work.RemoveAllConformers()
+    starts = list(_starts(work, attempts, seed))
+    if not starts:
+        raise RequestError(
+            f"no 3D geometry found for {Chem.MolToSmiles(Chem.RemoveHs(mol))}", "molecule", "check rings and stereo"
+        )
+    relaxed, energies, field = relaxed_by_force_field(work, starts)
+    return ranked(mol, relaxed, energies, field)
+
+
+def ranked(mol: Chem.Mol, positions: list[Floats], energies_eV: list[float], ranked_by: str) -> Ensemble:
+    """Return the sound and distinct ones among geometries, lowest first.
+
+    Parameters
+    ----------
+    mol
+        The molecule, of one or more fragments.
+    positions
+        (n, 3) each, Å.
+    energies_eV
+        One each.
+    ranked_by
+        What they come from.
+
+    Raises
+    ------
+    RequestError
+        When none is sound; the fault of the lowest is given.
+    """
+    order = [int(k) for k in np.argsort(energies_eV, kind="stable")]
+    sound = [k for k in order if not faults(mol, positions[k])]
+    if not sound:
+        raise RequestError(
+            f"no sound geometry of {Chem.MolToSmiles(Chem.RemoveHs(mol))}: {faults(mol, positions[order[0]])[0]}",
+            "molecule",
+            "try another seed",
+        )
+    lowest = energies_eV[sound[0]]
+    likeness = Likeness(mol)
+    kept: list[int] = []
+    for k in sound:
+        within = energies_eV[k] - lowest <= WINDOW_eV
+        if within and all(likeness.rmsd(positions[k], positions[other]) > ALIKE_A for other in kept):
+            kept.append(k)
+    centred = tuple(positions[k] - positions[k].mean(axis=0) for k in kept)
+    return Ensemble(centred, tuple(energies_eV[k] - lowest for k in kept), ranked_by)
+
+
+def faults(mol: Chem.Mol, positions: Floats) -> list[str]:
+    """Return what is wrong with a geometry of a molecule, in words; empty for a sound one.
+
+    A bond longer than 1.3 times its covalent radii; two atoms more than two bonds apart nearer than 0.58 of their
+    van der Waals radii, or with a bare ion 0.8 of the covalent ones; a ring speared; stereo that was not kept.
+
+    Parameters
+    ----------
+    mol
+        With hydrogens as atoms.
+    positions
+        Å, shape (n, 3).
+    """
+    numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()])
+    apart = Chem.GetDistanceMatrix(mol)
+    distance = squareform(pdist(positions))
+    radii = np.add.outer(covalent_radii[numbers], covalent_radii[numbers])
+    wide = np.nan_to_num(vdw_radii[numbers], nan=1.7)
+    bare = np.array([atom.GetDegree() == 0 for atom in mol.GetAtoms()])
+    nearest = np.where(bare[:, None] | bare[None, :], TOUCHING_ION * radii, TOUCHING * np.add.outer(wide, wide))
+    upper = np.triu(np.ones_like(distance, dtype=bool), 1)
+    found = _pairs("bond {} of {:.2f} Å", mol, distance, upper & (apart == 1) & (distance > STRETCHED * radii))
+    found += _pairs("{} overlap at {:.2f} Å", mol, distance, upper & (apart > 2) & (distance < nearest))
+    bonds = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in mol.GetBonds()]
+    found += [f"bond {bond} runs through ring {ring}" for ring, bond in speared(Atoms(numbers, positions), bonds)]
+    return found if stereo_kept(mol, positions) else [*found, "stereo was not kept"]
+
+
+def folded_starts(mol: Chem.Mol, count: int, seed: int) -> list[tuple[Floats, tuple[int, ...]]]:
+    """Return starts whose donors stand close enough to chelate one Li.
+
+    The distance bounds are narrowed for three or four donors drawn by seed, so that a chain that prefers to be
+    elongated is found coiled as well.
+
+    Parameters
+    ----------
+    mol
+        One fragment with hydrogens as atoms.
+    count
+        Starts asked for; fewer come back where the donors cannot meet.
+    seed
+        Of the draw and the embedding.
+
+    Returns
+    -------
+    list of (positions, donors)
+        Å, shape (n, 3); the donors that were brought together.
+    """
+    sites = donors(mol)
+    draw = random.Random(seed)
+    bounds = rdDistGeom.GetMoleculeBoundsMatrix(mol)
+    found = []
+    for k in range(count if len(sites) >= 2 else 0):
+        chosen = tuple(sorted(draw.sample(sites, min(len(sites), draw.choice((3, 3, 4))))))
+        narrowed = _narrowed(bounds, chosen)
+        if narrowed is None:
+            continue
+        parameters = _parameters(seed + k)
+        parameters.SetBoundsMat(narrowed)
+        parameters.useRandomCoords = True
+        found += [(start, chosen) for start in _embedded(mol, 1, parameters)]
+    return found
+
+
+def donors(mol: Chem.Mol) -> list[int]:
+    """Return the atoms that can bind a cation: O and N with a lone pair, else S, else halogens.
+
+    Parameters
+    ----------
+    mol
+        One molecule or ion.
+    """
+    atoms = [atom for atom in mol.GetAtoms() if atom.GetFormalCharge() <= 0]
+    oxygen = [a.GetIdx() for a in atoms if a.GetSymbol() == "O" or (a.GetSymbol() == "N" and _has_lone_pair(a))]
+    sulfur = [a.GetIdx() for a in atoms if a.GetSymbol() == "S" and a.GetDegree() <= 2]
+    return oxygen or sulfur or [a.GetIdx() for a in atoms if a.GetSymbol() in {"F", "Cl", "Br", "I"}]
+
+
+def relaxed_by_force_field(
+    mol: Chem.Mol, starts: list[Floats], held: list[tuple[int, ...]] | None = None
+) -> tuple[list[Floats], list[float], str]:
+    """Relax geometries by MMFF94s (10.1002/(SICI)1096-987X(199905)20:7<720::AID-JCC7>3.0.CO;2-X), or UFF.
+
+    Parameters
+    ----------
+    mol
+        One fragment.
+    starts
+        (n, 3) each, Å.
+    held
+        Donors of each start that are kept within 3.3 Å of each other.
+
+    Returns
+    -------
+    positions, energies_eV, name
+        The name of the force field.
+    """
+    work = _with_conformers(mol, starts)
+    properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(work, mmffVariant="MMFF94s")
+    energies = []
+    for k in range(len(starts)):
+        field = _force_field(work, properties, k)
+        for i, j in _couples(held[k]) if held else ():
+            _hold(field, properties is not None, i, j)
+        field.Minimize(maxIts=STEPS)
+        energies.append(_force_field(work, properties, k).CalcEnergy() * kcal / mole)
+    name = "MMFF94s" if properties is not None else "UFF"
+    return [work.GetConformer(k).GetPositions() for k in range(len(starts))], energies, name
+
+
+class Likeness:
+    """How far apart two geometries of one molecule are, whatever the numbering of equivalent atoms.
+
+    Terminal atoms (the F of a CF2 or CF3, both O of a carboxylate) are exchanged freely by the best assignment, the
+    rest of the heavy atoms by the symmetries of the molecule without them. Hydrogens do not count. Without a stereo
+    centre, mirror images are one too.
+    """
+
+    def __init__(self, mol: Chem.Mol) -> None:
+        heavy = [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetAtomicNum() > 1]
+        inner = [i for i in heavy if _heavy_degree(mol.GetAtomWithIdx(i)) != 1]
+        self._frame = np.array(inner if len(inner) >= 3 else heavy or list(range(mol.GetNumAtoms())))
+        self._achiral = all(atom.GetChiralTag() == Chem.ChiralType.CHI_UNSPECIFIED for atom in mol.GetAtoms())
+        self._symmetries = _symmetries(mol, self._frame)
+        ranks = np.array(Chem.CanonicalRankAtoms(mol, breakTies=False, includeChirality=False))
+        rest = np.array([i for i in heavy if i not in set(self._frame.tolist())], dtype=int)
+        self._classes = [rest[ranks[rest] == rank] for rank in np.unique(ranks[rest])]
+
+    def rmsd(self, one: Floats, two: Floats) -> float:
+        """Return the smallest root mean square distance of the heavy atoms, Å, after the best rotation."""
+        images = (two, -two) if self._achiral else (two,)
+        return min(self._rmsd(one, image, symmetry) for symmetry in self._symmetries for image in images)
+
+    def _rmsd(self, one: Floats, two: Floats, symmetry: NDArray[np.int64]) -> float:
+        centre_one, centre_two = one[self._frame].mean(axis=0), two[symmetry].mean(axis=0)
+        a, b = one - centre_one, two - centre_two
+        turned = b @ _rotation(b[symmetry], a[self._frame])
+        squares = float(((turned[symmetry] - a[self._frame]) ** 2).sum())
+        for members in self._classes:
+            cost = cdist(a[members], turned[members], "sqeuclidean")
+            squares += float(cost[linear_sum_assignment(cost)].sum())
+        return float(np.sqrt(squares / (len(self._frame) + sum(map(len, self._classes)))))
+
+
+def _attempts(mol: Chem.Mol) -> int:
+    """Return how many starts a molecule gets: few for stiff ones, and for large ones, whose starts are dear."""
+    flexible = 2 + 4 * rdMolDescriptors.CalcNumRotatableBonds(mol, strict=False)
+    return min(flexible, max(FEWEST_ATTEMPTS, min(MOST_ATTEMPTS, ATOM_BUDGET // mol.GetNumAtoms())))
+
+
+def _starts(mol: Chem.Mol, attempts: int, seed: int) -> Iterator[Floats]:
+    """Yield embedded starts: two thirds free, a third folded where a chain with donors can fold."""
+    flexible = rdMolDescriptors.CalcNumRotatableBonds(mol, strict=False) >= 3 and len(donors(mol)) >= 3
+    folded = attempts // 3 if flexible else 0
+    free = _embedded(mol, attempts - folded, _parameters(seed))
+    if not free:
+        parameters = _parameters(seed)
+        parameters.useRandomCoords = True
+        free = _embedded(mol, attempts - folded, parameters)
+    yield from free
+    yield from (start for start, _ in folded_starts(mol, folded, seed))
+
+
+def _parameters(seed: int) -> Any:
+    """Return ETKDGv3 with a seed that RDKit takes as one."""
+    # RDKit's stubs give the fields of the parameters the type of the parameters.
+    parameters: Any = rdDistGeom.ETKDGv3()
+    parameters.randomSeed = seed % 2**30 + 1
+    parameters.timeout = TIME_LIMIT_s
+    return parameters
+
+
+def _embedded(mol: Chem.Mol, count: int, parameters: Any) -> list[Floats]:
+    """Return the geometries that distance geometry finds, Å."""
+    work = Chem.Mol(mol)
+    try:
+        found = list(rdDistGeom.EmbedMultipleConfs(work, count, parameters))
+    except (RuntimeError, ValueError):
+        # RDKit raises on bounds that cannot be smoothed; the caller counts what was found.
+        return []
+    return [work.GetConformer(k).GetPositions() for k in found]
+
+
+def _narrowed(bounds: Floats, chosen: tuple[int, ...]) -> Floats | None:
+    """Return bounds (upper triangle: longest, Å) with the chosen atoms close together; None where they cannot be."""
+    narrowed = bounds.copy()
+    for i, j in _couples(chosen):
+        narrowed[i, j] = min(narrowed[i, j], max(FOLDED_A, narrowed[j, i] + 0.05))
+    return narrowed if DistanceGeometry.DoTriangleSmoothing(narrowed) else None
+
+
+def _couples(chosen: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Return each two of some indices, lower first."""
+    ordered = sorted(chosen)
+    return [(i, j) for k, i in enumerate(ordered) for j in ordered[k + 1 :]]
+
+
+def _with_conformers(mol: Chem.Mol, starts: list[Floats]) -> Chem.Mol:
+    """Return a copy that holds the given geometries as its conformers 0, 1, 2."""
+    work = Chem.Mol(mol)
+    work.RemoveAllConformers()
+    for k, start in enumerate(starts):
+        conformer = Chem.Conformer(mol.GetNumAtoms())
+        conformer.SetPositions(np.ascontiguousarray(start, dtype=float))
+        conformer.SetId(k)
+        work.AddConformer(conformer)
+    return work
+
+
+def _force_field(mol: Chem.Mol, properties: Any, conformer: int) -> Any:
+    """Return MMFF94s where its properties are there, else UFF, on one conformer."""
+    if properties is not None:
+        return rdForceFieldHelpers.MMFFGetMoleculeForceField(mol, properties, confId=conformer)
+    return rdForceFieldHelpers.UFFGetMoleculeForceField(mol, confId=conformer)
+
+
+def _hold(field: Any, mmff: bool, i: int, j: int) -> None:
+    """Keep two atoms within the reach of one Li."""
+    add = field.MMFFAddDistanceConstraint if mmff else field.UFFAddDistanceConstraint
+    add(i, j, False, 0.0, FOLDED_A, 200.0)
+
+
+def _pairs(text: str, mol: Chem.Mol, distance: Floats, wrong: NDArray[np.bool_]) -> list[str]:
+    """Return each wrong pair in words."""
+    names = [f"{atom.GetSymbol()}{atom.GetIdx()}" for atom in mol.GetAtoms()]
+    return [text.format(f"{names[i]}-{names[j]}", distance[i, j]) for i, j in np.argwhere(wrong)]
+
+
+def _has_lone_pair(atom: Chem.Atom) -> bool:
+    """Return whether a nitrogen has its lone pair to give: amides and ring aromatics with H have not."""
+    if atom.GetTotalDegree() > 3 or (atom.GetIsAromatic() and atom.GetTotalDegree() == 3):
+        return False
+    return not any(
+        bond.GetBondTypeAsDouble() == 2 and other.GetSymbol() in {"O", "S"}
+        for neighbour in atom.GetNeighbors()
+        for bond in neighbour.GetBonds()
+        if (other := bond.GetOtherAtom(neighbour)).GetIdx() != atom.GetIdx()
+    )
+
+
+def _heavy_degree(atom: Chem.Atom) -> int:
+    return sum(neighbour.GetAtomicNum() > 1 for neighbour in atom.GetNeighbors())
+
+
+def _symmetries(mol: Chem.Mol, frame: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Return the orders in which the frame can lie on itself, at most 64 of them, each shape (len(frame),)."""
+    edit = Chem.RWMol(mol)
+    for index in sorted(set(range(mol.GetNumAtoms())) - set(frame.tolist()), reverse=True):
+        edit.RemoveAtom(index)
+    query = Chem.AdjustQueryParameters.NoAdjustments()
+    skeleton = Chem.AdjustQueryProperties(edit.GetMol(), query)
+    matches = edit.GetMol().GetSubstructMatches(skeleton, uniquify=False, maxMatches=64)
+    ranks = np.array(Chem.CanonicalRankAtoms(mol, breakTies=False, includeChirality=False))[frame]
+    fitting = [np.array(m) for m in matches if (ranks[list(m)] == ranks).all()]
+    return [frame[m] for m in fitting] or [frame]
+
+
+def _rotation(moving: Floats, fixed: Floats) -> Floats:
+    """Return the rotation R with ``moving @ R`` closest to ``fixed`` (Kabsch, 10.1107/S0567739476001873)."""
+    u, _, v = np.linalg.svd(moving.T @ fixed)
+    u[:, -1] *= np.sign(np.linalg.det(u @ v))
+    return np.asarray(u @ v)
