@@ -24,6 +24,7 @@ from interlith.analysis.records import (
     Spread,
     Static,
 )
+from interlith.structures.clearances import footprint
 from interlith.structures.geometry import from_text
 from interlith.structures.records import AdlayerModel, AdlayerRecipe, Record
 
@@ -44,6 +45,8 @@ DEFINITIONS = {
     "dispersion_interaction": "D3(BJ) energy of the complex − of the slab − of the molecule, same geometry: the part "
     "of the interaction energy that the added dispersion makes",
     "interaction_energy_without_dispersion": "interaction energy − its dispersion part",
+    "binding_energy_per_covered_area": "binding energy / area of the molecule's shadow on the slab (van der Waals "
+    "radii): what a closed layer of such molecules, each bound as this one, would have",
     "interfacial_formation_energy": "binding energy / (N·area): the layer covers the cell",
     "interfacial_formation_energy_frozen": "interaction energy / (N·area): the layer covers the cell",
     "reference_gain_slab": "E(slab relaxed as cut) − E(slab relaxed from the complex); positive: the complex shows "
@@ -256,18 +259,20 @@ def _dispersion(evidence: Evidence, interaction: float, caveat: str) -> list[Qua
 
 
 def _per_area(evidence: Evidence, binding: float, interaction: float, caveat: str) -> list[Quantity]:
-    model = evidence.model
-    if not model.covers:
-        return []
-    values = {
-        "interfacial_formation_energy": (binding, evidence.at_rest),
-        "interfacial_formation_energy_frozen": (interaction, evidence.complex.converged),
-    }
+    model, rested, held = evidence.model, evidence.at_rest, evidence.complex.converged
     area = model.n_interfaces * model.area_A2
-    return [
-        _quantity(name, energies.per_area(energy, area), "J/m^2", rested, caveat)
-        for name, (energy, rested) in values.items()
-    ]
+    if model.covers:
+        named = {"interfacial_formation_energy": binding, "interfacial_formation_energy_frozen": interaction}
+        ends = dict(zip(named, (rested, held), strict=True))
+        return [_quantity(n, energies.per_area(e, area), "J/m^2", ends[n], caveat) for n, e in named.items()]
+    covered = energies.per_area(binding, covered_part(from_text(evidence.complex.xyz)) * area)
+    return [_quantity("binding_energy_per_covered_area", covered, "J/m^2", rested, caveat)]
+
+
+def covered_part(atoms: Atoms) -> float:
+    """Return the part of the cell's area on which the molecules' shadow falls, van der Waals radii, 0 to 1."""
+    above = atoms[atoms.arrays["side"] == 1]
+    return footprint(above.positions, above.numbers, atoms.cell.array[:2, :2])
 
 
 def _counts(evidence: Evidence, seen: Contact, across: dict[str, int]) -> list[Quantity]:

@@ -14,6 +14,9 @@ from interlith.analysis.records import AnswerRecord, Quantity
 from interlith.structures.errors import ComputationError
 from interlith.structures.records import Record
 
+STAND_INS = {"interfacial_formation_energy": "binding_energy_per_covered_area"}
+"""What is set beside a published quantity that a record has not: a molecule that leaves part of its cell bare."""
+
 
 class Source(Record):
     """A paper."""
@@ -114,8 +117,13 @@ def beside(record: AnswerRecord) -> tuple[Comparison, ...]:
         If the two are in different units.
     """
     computed = {quantity.quantity: quantity for quantity in record.quantities}
-    values: Iterable[PublishedValue] = published_values(record.system)
-    return tuple(_compare(computed[v.quantity], v, record) for v in values if v.quantity in computed)
+    pairs = [(v, name) for v in published_values(record.system) if (name := _nearest(v.quantity, computed))]
+    return tuple(_compare(computed[name], v, record) for v, name in pairs)
+
+
+def _nearest(published: str, computed: Iterable[str]) -> str | None:
+    """Return the computed quantity to set beside a published one: the same, or the one that stands in for it."""
+    return next((name for name in (published, STAND_INS.get(published)) if name in set(computed)), None)
 
 
 def _compare(quantity: Quantity, published: PublishedValue, record: AnswerRecord) -> Comparison:
@@ -132,7 +140,8 @@ def _compare(quantity: Quantity, published: PublishedValue, record: AnswerRecord
         unit=published.unit,
         converged=quantity.converged,
         surrogate=method.surrogate,
-        label=_label(method.level, method.surrogate, published),
+        label=_label(method.level, method.surrogate, published)
+        + ("" if quantity.quantity == published.quantity else f"; published is the {published.quantity}"),
         doi=published.source.doi,
     )
 

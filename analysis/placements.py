@@ -70,13 +70,15 @@ def ranked(batches: Sequence[Batch], k: int) -> Ranking:
 def fingerprint(atoms: Atoms) -> np.ndarray:
     """Return, for each atom of the molecule, its height above the slab and its distance to the nearest slab atom, Å.
 
-    The same for placements that a translation or rotation of the surface turns into each other; shape (2n,).
+    The same for placements that a translation or rotation of the surface turns into each other, and for atoms of an
+    element that change places; shape (2n,).
     """
     side = atoms.arrays["side"]
     slab, molecule = np.flatnonzero(side == 0), np.flatnonzero(side == 1)
     heights = atoms.positions[molecule, 2] - atoms.positions[slab, 2].max()
-    nearest = [float(atoms.get_distances(int(m), slab, mic=True).min()) for m in molecule]
-    return np.concatenate([heights, nearest])
+    nearest = np.array([atoms.get_distances(int(m), slab, mic=True).min() for m in molecule])
+    order = np.lexsort((nearest, heights, atoms.numbers[molecule]))
+    return np.concatenate([heights[order], nearest[order]])
 
 
 def pose_of(model: AdlayerModel) -> PoseFacts:

@@ -78,7 +78,7 @@ class Form:
         tables = {side: own.pop(side) for side in self.sides}
         if self.members:
             members = own.pop(self.members)
-            tables[self.members] = {str(k): {**m, **m.pop("recipe")} for k, m in enumerate(members, start=1)}
+            tables[self.members] = {str(k): m.pop("recipe") | m for k, m in enumerate(members, start=1)}
         return tables | ({self.table: own} if self.table else {})
 
     def place(self, key: str) -> str:

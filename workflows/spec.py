@@ -46,7 +46,6 @@ from interlith.workflows.presets import PRESETS, Calculation
 
 HEAD = ("name", "title", "kind", "sources", "notes", "candidates")
 MEND = "see `interlith systems NAME` for a file that is right"
-MOLECULE_FILES = (".xyz", ".mol", ".sdf")
 
 
 class FaceCandidate(Record):
@@ -193,13 +192,15 @@ def from_sides(
 
 def names_molecule(text: str) -> bool:
     """Return whether a side, as typed, is a molecule; a crystal's name or an existing file of a crystal wins."""
-    if is_crystal_name(text):
-        return False
-    if os.path.isfile(Path(text).expanduser()):  # noqa: PTH113 a long SMILES is no file; Path.is_file() raises for it
-        return _holds_molecule(Path(text).expanduser())
+    from interlith.structures.molecule_files import is_molecule_file
     from interlith.structures.molecules import is_molecule
 
-    return is_molecule(text)
+    if is_crystal_name(text):
+        return False
+    file = os.path.expanduser(text)  # noqa: PTH111 a long SMILES is no path, and Path.is_file() raises for it
+    if not os.path.isfile(file):  # noqa: PTH113
+        return is_molecule_file(text) or is_molecule(text)
+    return is_molecule_file(file) and "lattice=" not in Path(file).read_text(errors="replace").lower()
 
 
 def settings_from(assignments: Iterable[str]) -> Tables:
@@ -236,11 +237,6 @@ def miller_from(indices: str | Iterable[int], where: str = "miller") -> Miller:
         raise RequestError(f"Miller indices {indices!r} are not three integers, one of them not 0", where, "e.g. 1,1,0")
     h, k, m = (int(x) for x in found)
     return h, k, m
-
-
-def _holds_molecule(file: Path) -> bool:
-    """Return whether a structure file is of a molecule: one of its formats, without a lattice."""
-    return file.suffix.lower() in MOLECULE_FILES and "lattice=" not in file.read_text(errors="replace").lower()
 
 
 def _stem(named: str) -> str:

@@ -1,11 +1,14 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from interlith.structures.errors import RequestError
 from interlith.structures.library import canonical_name, system_names
+from interlith.structures.records import AdlayerRecipe, MoleculesRecipe, PackedRecipe
+from interlith.workflows.forms import crystals_of, materials, molecules_of
 from interlith.workflows.presets import PRESETS
-from interlith.workflows.spec import from_sides, load_system, miller_from, settings_from
+from interlith.workflows.spec import SystemSpec, from_sides, load_system, miller_from, names_molecule, settings_from
 
 GOOD = """
 title = "Mine"
@@ -39,10 +42,13 @@ def test_every_built_in_system_stands_under_every_preset(name, preset):
     spec = load_system(name)
     assert spec.name == name
     assert spec.title
-    assert canonical_name(spec.recipe.side_a.crystal) != canonical_name(spec.recipe.side_b.crystal)
+    named = [canonical_name(side.crystal) for side in crystals_of(spec.recipe)]
+    named += [one.molecule for one in molecules_of(spec.recipe)]
+    assert len(named) == len(set(named)) == len(materials(spec.recipe))
     resolved = spec.resolved(preset)
-    for side in (resolved.recipe.side_a, resolved.recipe.side_b):
-        assert side.thickness_A >= PRESETS[preset].floor_A or side.layers
+    for side in crystals_of(resolved.recipe):
+        named_by_system = spec.kind == "packed"  # a big model that is only built
+        assert side.thickness_A >= PRESETS[preset].floor_A or side.layers or named_by_system
 
 
 def test_a_file_is_named_after_itself_and_finds_its_crystals_beside_it(good):
@@ -161,3 +167,150 @@ def test_the_face_of_li_lagp_is_the_lowest_of_those_weighed():
     assert best.termination == (spec.recipe.side_b.termination or 0)
     assert not any("P-O" in one.bonds_cut for one in spec.candidates)
     assert all(one.engine == PRESETS["default"].engine for one in spec.candidates)
+
+
+ADLAYER = """
+kind = "adlayer"
+[side_a]
+crystal = "Li"
+miller = [1, 0, 0]
+[side_b]
+molecule = "mine.xyz"
+[adlayer]
+vacuum_A = 12.0
+[preset.quick.adlayer]
+clearance_A = 4.0
+"""
+PACKED = """
+kind = "packed"
+[side_a]
+crystal = "Li"
+miller = [1, 0, 0]
+[[components]]
+molecule = "PEO"
+n = 10
+count = 3
+[[components]]
+molecule = "LiTFSI"
+count = 1
+[packed]
+density_g_cm3 = 1.2
+[preset.quick.components.1]
+count = 1
+"""
+MOLECULES = """
+kind = "molecules"
+[[molecules]]
+molecule = "LiTFSI"
+role = "salt"
+[[molecules]]
+molecule = "P-DOL"
+n = 1
+role = "host"
+"""
+
+
+@pytest.fixture
+def written(tmp_path):
+    (tmp_path / "mine.xyz").write_text("3\n\nO 0 0 0\nH 0.76 0.59 0\nH -0.76 0.59 0\n")
+
+    def write(text: str) -> str:
+        (tmp_path / "mine.toml").write_text(text)
+        return str(tmp_path / "mine.toml")
+
+    return write
+
+
+def test_an_adlayer_takes_its_candidates_from_the_preset_and_its_molecule_from_beside_the_file(written, tmp_path):
+    spec = load_system(written(ADLAYER))
+    assert isinstance(spec.recipe, AdlayerRecipe)
+    assert spec.recipe.side_b.molecule == str(tmp_path / "mine.xyz")
+    quick, paper = (spec.resolved(name).recipe for name in ("quick", "paper"))
+    assert (quick.clearance_A, paper.clearance_A) == (4.0, 6.0)
+    assert (quick.vacuum_A, quick.side_a.thickness_A) == (12.0, PRESETS["quick"].thickness_A)
+    assert (quick.candidates, quick.conformers) == (PRESETS["quick"].candidates, PRESETS["quick"].conformers)
+    assert spec.changed({"adlayer": {"candidates": 30}}).resolved("paper").recipe.candidates == 30
+    again = spec.resolved("quick").resolved("quick").recipe
+    assert again == quick
+
+
+def test_components_are_tables_by_number(written):
+    spec = load_system(written(PACKED))
+    assert isinstance(spec.recipe, PackedRecipe)
+    assert [(c.recipe.molecule, c.recipe.n, c.count) for c in spec.recipe.components] == [
+        ("PEO", 10, 3),
+        ("LiTFSI", None, 1),
+    ]
+    assert [c.count for c in spec.resolved("quick").recipe.components] == [1, 1]
+    assert [c.count for c in spec.resolved("paper").recipe.components] == [3, 1]
+    more = spec.changed(settings_from(["components.1.n=20", "components.2.count=2", "packed.seed=3"])).resolved("paper")
+    assert [(c.recipe.n, c.count) for c in more.recipe.components] == [(20, 3), (None, 2)]
+    assert (more.recipe.seed, more.recipe.density_g_cm3) == (3, 1.2)
+    third = spec.changed({"components": {"3": {"molecule": "DME", "count": 1}}}).resolved("paper")
+    assert len(third.recipe.components) == 3
+    with pytest.raises(RequestError, match="'first' is not the number"):
+        spec.changed({"components": {"first": {"count": 2}}})
+
+
+def test_molecules_have_roles_and_no_slab(written):
+    spec = load_system(written(MOLECULES))
+    assert isinstance(spec.recipe, MoleculesRecipe)
+    assert [(m.recipe.molecule, m.role) for m in spec.recipe.molecules] == [("LiTFSI", "salt"), ("P-DOL", "host")]
+    assert crystals_of(spec.recipe) == ()
+    assert spec.resolved("quick").recipe.molecules == spec.recipe.molecules
+
+
+@pytest.mark.parametrize(
+    ("text", "change", "told"),
+    [
+        (ADLAYER, ('kind = "adlayer"', 'kind = "adlayers"'), r"unknown kind 'adlayers'.*adlayer"),
+        (ADLAYER, ("vacuum_A = 12.0", "vacuum_A = -1"), r"adlayer\.vacuum_A: .*greater than 0 \(given -1\)"),
+        (ADLAYER, ("[adlayer]", "[interface]"), r"'interface'.*adlayer"),
+        (ADLAYER, ('molecule = "mine.xyz"', "miller = [1, 0, 0]"), r"side_b\.molecule: field required"),
+        (PACKED, ("count = 3", "count = 0"), r"components\.1\.count: .*\(given 0\)"),
+        (PACKED, ("n = 10", "units = 10"), r"components\.1\.units: .*\(given 10\)"),
+        (PACKED, ("density_g_cm3 = 1.2", ""), r"packed\.density_g_cm3: field required"),
+        (MOLECULES, ('role = "host"', 'role = "guest"'), r"molecules\.2\.role: .*\(given 'guest'\)"),
+        (MOLECULES, ("[[molecules]]", "[molecules]"), "not valid TOML"),
+    ],
+)
+def test_a_fault_of_any_kind_is_one_line_with_its_place(written, text, change, told):
+    with pytest.raises(RequestError, match=told) as fault:
+        load_system(written(text.replace(*change, 1)))
+    assert "\n" not in str(fault.value)
+
+
+@pytest.mark.parametrize("text", [ADLAYER, PACKED, MOLECULES])
+def test_a_system_is_the_same_after_its_json(written, text):
+    spec = load_system(written(text)).changed({"calculation": {"fmax_eV_A": 0.2}})
+    assert SystemSpec.model_validate_json(spec.model_dump_json()) == spec
+
+
+def test_a_recipe_of_another_kind_is_refused():
+    recipe = load_system("li-lif").recipe
+    with pytest.raises(ValidationError, match="'adlayer' has no InterfaceRecipe"):
+        SystemSpec(name="x", kind="adlayer", recipe=recipe)
+
+
+def test_a_molecule_as_side_b_needs_no_face():
+    spec = from_sides("Li", "[*]OCOCC[*]", "100", settings={"side_b": {"n": 2}, "adlayer": {"gap_A": 2.5}})
+    assert spec.kind == "adlayer"
+    assert (spec.recipe.side_b.molecule, spec.recipe.side_b.n, spec.recipe.gap_A) == ("[*]OCOCC[*]", 2, 2.5)
+    assert spec.name == "li100-ococc"
+    for wrong, told in (
+        (("Li", "DME", "100", "110"), "a molecule has no face"),
+        (("DME", "Li", "100", "110"), "side A is the crystal below"),
+        (("Li", "LiF", "100"), "not three integers"),
+    ):
+        with pytest.raises(RequestError, match=told):
+            from_sides(*wrong)
+
+
+def test_what_is_a_molecule(written, tmp_path):
+    written("")
+    (tmp_path / "cell.xyz").write_text('1\nLattice="3 0 0 0 3 0 0 0 3"\nLi 0 0 0\n')
+    (tmp_path / "mine.cif").write_text("data_mine")
+    assert all(map(names_molecule, ("DME", "COC", "[*]CC([*])C#N", str(tmp_path / "mine.xyz"))))
+    crystals = ("Li", "PVDF", "no-such.cif", str(tmp_path / "cell.xyz"), str(tmp_path / "mine.cif"))
+    assert not any(map(names_molecule, crystals)), "a crystal's name and a crystal's file win"
+    assert names_molecule("C" * 400), "too long for a file's name"

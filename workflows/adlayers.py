@@ -1,0 +1,261 @@
+"""One Jobflow graph per molecule on a slab: bulk, slab, conformers, placements, screening, references, record.
+
+The graph is static, as that of an interface: the placements that are relaxed and the batches that they are screened in
+are the preset's, so that the whole can be drawn, counted and resumed before anything has run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ase import Atoms
+from ase.constraints import FixAtoms
+from jobflow import Flow, Job, Maker
+
+from interlith.analysis.adlayers import Dispersion, Evidence, Question, answer
+from interlith.analysis.interfaces import lowest_of
+from interlith.analysis.placements import Batch, Ranking, Screened, ranked
+from interlith.analysis.records import AdlayerRecord, Relaxation, Static
+from interlith.structures.adlayers import adlayers, lower_half
+from interlith.structures.errors import RequestError
+from interlith.structures.geometry import from_text, to_text
+from interlith.structures.interfaces import side_alone
+from interlith.structures.molecules import conformers
+from interlith.structures.records import (
+    AdlayerModel,
+    AdlayerRecipe,
+    MoleculeModel,
+    Record,
+    SideRecipe,
+    SlabFacts,
+)
+from interlith.structures.slabs import cut_slab
+from interlith.workflows.efforts import Bulk, Effort, named_job, relax_bulk, searched
+from interlith.workflows.engines.catalogue import find
+from interlith.workflows.engines.contract import EngineChoice
+from interlith.workflows.engines.dispersion import d3bj_energy
+from interlith.workflows.molecules import ranked as ranked_conformers
+from interlith.workflows.presets import Preset
+from interlith.workflows.relaxations import static
+
+PARTS = ("slab", "molecule")
+BATCHES = 4
+"""Jobs that share the screening: enough for a few workers, each of which loads its engine once."""
+
+
+class RestedSlab(Record):
+    """A slab in its surface cell, relaxed alone."""
+
+    xyz: str
+    facts: SlabFacts
+
+
+@dataclass
+class AdlayerMaker(Maker):
+    """Makes the flow of one molecule on a slab.
+
+    Attributes
+    ----------
+    preset
+        Thresholds, caps and numbers.
+    engine
+        What computes all energies that the answer rests on.
+    screening
+        What ranks the placements.
+    name
+        Of the flow.
+    """
+
+    preset: Preset
+    engine: EngineChoice
+    screening: EngineChoice
+    name: str = "adlayer"
+
+    def make(self, system: str, recipe: AdlayerRecipe) -> Flow:
+        """Return the flow; its output is the `AdlayerRecord`.
+
+        Parameters
+        ----------
+        system
+            Name of the system, for the record.
+        recipe
+            The slab, the molecule and how it is put there.
+        """
+        bulk = named_job(relax_bulk, f"bulk {Path(recipe.side_a.crystal).name}", recipe.side_a, self._fine)
+        slab = named_job(rest_slab, "slab at rest", recipe, bulk.output, self._effort)
+        shapes = named_job(shape, "conformers", recipe, self._effort)
+        placed = named_job(place, "placements", recipe, slab.output, shapes.output)
+        batches = [named_job(screen, f"screening {k + 1}", placed.output, k, self._screening) for k in range(BATCHES)]
+        ranking = named_job(rank, "ranking", [one.output for one in batches], self._k)
+        relaxed = [named_job(relax_placement, f"placement {k + 1}", ranking.output, k, self._effort) for k in self._all]
+        winner = named_job(pick, "pick", [one.output for one in relaxed])
+        parts = self._parts(placed, winner)
+        record = named_job(
+            conclude,
+            "record",
+            self._question(system, recipe),
+            ranking.output,
+            [one.output for one in relaxed],
+            {"bulk": bulk.output, **{name: one.output for name, one in parts.items()}},
+        )
+        jobs = [bulk, slab, shapes, placed, *batches, ranking, *relaxed, winner, *parts.values(), record]
+        return Flow(jobs, output=record.output, name=self.name)
+
+    @property
+    def _k(self) -> int:
+        return self.preset.placements
+
+    @property
+    def _all(self) -> range:
+        return range(self._k)
+
+    @property
+    def _effort(self) -> Effort:
+        return Effort(engine=self.engine, fmax_eV_A=self.preset.fmax_eV_A, max_calls=self.preset.max_calls)
+
+    @property
+    def _fine(self) -> Effort:
+        return self._effort.model_copy(update={"fmax_eV_A": self.preset.fmax_bulk_eV_A})
+
+    @property
+    def _screening(self) -> Effort:
+        calls = self.preset.screening_calls
+        return Effort(engine=self.screening, fmax_eV_A=self.preset.fmax_eV_A, max_calls=calls)
+
+    def _parts(self, placed: Job, winner: Job) -> dict[str, Job]:
+        """Return the jobs of the references, by the names that the evidence has for them."""
+        at_rest, effort, engine = winner.output.xyz, self._effort, self.engine
+        return {
+            "slab_cut": named_job(relax_slab, "slab alone", placed.output, effort),
+            "slab_rejoined": named_job(relax_part, "slab alone, from the complex", at_rest, 0, effort),
+            "slab_frozen": named_job(freeze_part, "slab alone, frozen", at_rest, 0, engine),
+            "conformers": named_job(relax_conformers, "conformers alone", placed.output, effort),
+            "molecule_rejoined": named_job(relax_part, "molecule alone, from the complex", at_rest, 1, effort),
+            "molecule_frozen": named_job(freeze_part, "molecule alone, frozen", at_rest, 1, engine),
+            "dispersion": named_job(disperse, "dispersion apart", at_rest, engine),
+        }
+
+    def _question(self, system: str, recipe: AdlayerRecipe) -> Question:
+        screening = self.screening.name + ("+d3bj" if self.screening.dispersion == "d3bj" else "")
+        return Question(
+            system=system,
+            preset=self.preset.name,
+            recipe=recipe,
+            settings=self.preset.settings("adlayer") | {"screening": screening},
+            floor_A=self.preset.floor_A,
+        )
+
+
+def rest_slab(recipe: AdlayerRecipe, bulk: Bulk, effort: Effort) -> RestedSlab:
+    """Cut the relaxed bulk and relax the slab in its surface cell, so that molecules land on a surface at rest."""
+    slab, facts = slab_of(recipe.side_a, bulk, recipe.vacuum_A)
+    if recipe.bottom == "fixed":
+        slab.set_constraint(FixAtoms(mask=lower_half(slab)))
+    return RestedSlab(xyz=effort.relax(to_text(slab), "slab at rest").xyz, facts=facts)
+
+
+def slab_of(side: SideRecipe, bulk: Bulk, vacuum_A: float) -> tuple[Atoms, SlabFacts]:
+    """Cut a relaxed bulk."""
+    return cut_slab(bulk.structure, bulk.crystal.facts, side, vacuum_A=vacuum_A)
+
+
+def shape(recipe: AdlayerRecipe, effort: Effort) -> list[MoleculeModel]:
+    """Return the conformers that will be placed, as the engine ranks them; the first is the one a person chose.
+
+    An ion by itself has no energy for an engine that knows no charges: its conformers stay as the force field has them.
+    """
+    found = conformers(recipe.side_b, k=2 * (recipe.side_b.conformer + recipe.conformers))
+    if not found[0].facts.charge_e:
+        found = ranked_conformers(found, effort.engine, fmax=effort.fmax_eV_A, max_calls=effort.max_calls)
+    if len(found) <= recipe.side_b.conformer:
+        raise RequestError(
+            f"conformer {recipe.side_b.conformer} of {recipe.side_b.molecule}: {len(found)} found",
+            "side_b.conformer",
+            "count from 0",
+        )
+    return found[recipe.side_b.conformer :][: recipe.conformers]
+
+
+def place(recipe: AdlayerRecipe, slab: RestedSlab, molecules: Sequence[MoleculeModel]) -> list[AdlayerModel]:
+    """Put every conformer on the slab in many ways."""
+    return adlayers(from_text(slab.xyz), slab.facts, molecules, recipe, seed=recipe.side_b.seed)
+
+
+def screen(models: Sequence[AdlayerModel], batch: int, effort: Effort) -> Batch:
+    """Move the molecule of every fourth candidate towards rest on the held slab, a few force calls each."""
+    began = time.perf_counter()
+    found = tuple(_screened(model, effort) for model in models[batch::BATCHES])
+    calls = sum(one.n_calls for one in found)
+    return Batch(screened=found, provenance=searched(effort.engine, models[0].xyz, began, calls))
+
+
+def rank(batches: Sequence[Batch], k: int) -> Ranking:
+    """Return the `k` best of all candidates."""
+    return ranked(batches, k)
+
+
+def relax_placement(ranking: Ranking, index: int, effort: Effort) -> Relaxation | None:
+    """Relax one placement from where its screening left it; None where fewer distinct ones were left."""
+    if index >= len(ranking.chosen):
+        return None
+    start = ranking.chosen[index]
+    atoms = start.model.atoms
+    atoms.positions = from_text(start.xyz).positions
+    return effort.relax(to_text(atoms), f"placement {index + 1} of {len(ranking.chosen)}")
+
+
+def pick(relaxed: list[Relaxation | None]) -> Relaxation:
+    """Return the relaxed placement of lowest energy."""
+    return lowest_of(relaxed)
+
+
+def relax_slab(models: Sequence[AdlayerModel], effort: Effort) -> Relaxation:
+    """Relax the slab alone in the cell of the placements, from the slab at rest."""
+    return relax_part(models[0].xyz, 0, effort)
+
+
+def relax_conformers(models: Sequence[AdlayerModel], effort: Effort) -> list[Relaxation]:
+    """Relax each conformer alone in the cell of the placements."""
+    firsts = {model.molecules[0].conformer: model for model in reversed(models)}
+    return [relax_part(firsts[k].xyz, 1, effort) for k in sorted(firsts)]
+
+
+def relax_part(xyz: str, side: int, effort: Effort) -> Relaxation:
+    """Relax the slab (0) or the molecule (1) alone in the cell of the complex."""
+    return effort.relax(to_text(side_alone(from_text(xyz), side)), f"{PARTS[side]} alone")
+
+
+def freeze_part(xyz: str, side: int, engine: EngineChoice) -> Static:
+    """Evaluate the slab or the molecule alone as it is in the complex."""
+    return static(to_text(side_alone(from_text(xyz), side)), engine, stage=f"{PARTS[side]} frozen")
+
+
+def disperse(xyz: str, engine: EngineChoice) -> Dispersion | None:
+    """Return the energies of the added dispersion alone; None where the method adds none."""
+    if engine.dispersion == "none":
+        return None
+    whole = from_text(xyz)
+    entry = find(engine)
+    energies = [d3bj_energy(atoms, entry) for atoms in (whole, side_alone(whole, 0), side_alone(whole, 1))]
+    return Dispersion(complex_eV=energies[0], slab_eV=energies[1], molecule_eV=energies[2])
+
+
+def conclude(
+    question: Question, ranking: Ranking, relaxed: list[Relaxation | None], parts: dict[str, Any]
+) -> AdlayerRecord:
+    """Bring everything together in the record."""
+    return answer(
+        question, Evidence(ranking=ranking, relaxed=tuple(relaxed), **parts | {"bulk": parts["bulk"].relaxed})
+    )
+
+
+def _screened(model: AdlayerModel, effort: Effort) -> Screened:
+    atoms = model.atoms
+    atoms.set_constraint(FixAtoms(mask=atoms.arrays["side"] == 0))
+    moved = effort.relax(to_text(atoms), "screening")
+    calls = moved.provenance.n_force_calls
+    return Screened(model=model, xyz=moved.xyz, energy_eV=moved.energy_eV, n_calls=calls)
