@@ -77,13 +77,40 @@ def rough_cuts(face: Face, heights: Floats) -> list[RoughCut]:
     capacities = np.where(held_bonds(face), HELD, 1.0) * valences
     least: dict[tuple[int, ...], float] = {}
     found: dict[tuple[int, ...], tuple[RoughCut, float]] = {}
-    for layers in _each_once(cut for h in sorted(heights) for cut in _least_cuts(face, float(h), capacities)):
+    for layers in _each_once(cut for h in sorted(heights) for cut in least_cuts(face, float(h), capacities)):
         moved, count = spread_mobile(face, layers)
         broken = round(float(valences @ np.abs(_crossed(face, moved))), 4)
         frame = _signature(moved[~mobile(face)])
         least[frame] = min(broken, least.get(frame, broken))
         found.setdefault(_signature(moved), (RoughCut(moved, dipole_of(face, layers), count), broken))
     return [cut for cut, broken in found.values() if broken == least[_signature(cut.layers[~mobile(face)])]]
+
+
+def least_cuts(face: Face, height: float, capacities: Floats) -> list[Ints]:
+    """Return the layers of the cut of least sum about a height: the one with least above it, the one with most.
+
+    Parameters
+    ----------
+    face
+        The oriented crystal.
+    height
+        Middle of the window, a fraction of the repeat.
+    capacities
+        What each bond counts, shape (number of bonds,); resolved to 1e-4.
+
+    Returns
+    -------
+    Two arrays of shape (n,): how many repeats above the cut each atom lies, floored. Equal where the least cut is one.
+    """
+    window = _Window.about(face, height)
+    graph = window.graph(face, capacities)
+    source, sink = window.size, window.size + 1
+    left = graph - maximum_flow(graph, source, sink).flow
+    left.data = np.maximum(left.data, 0)
+    left.eliminate_zeros()
+    above = _reached(left, source)
+    not_below = ~_reached(csr_array(left.T), sink)
+    return [window.layers(chosen) for chosen in (above, not_below)]
 
 
 def spread_mobile(face: Face, layers: Ints) -> tuple[Ints, int]:
@@ -136,19 +163,6 @@ def _cheapest(face: Face, layers: Ints, ions: Ints, upwards: int) -> int | None:
     free = [k for k in ions.tolist() if kept[k] > 0]
     heights = face.atoms.positions[:, 2] / face.spacing_A - layers
     return min(free, key=lambda k: (round(float(growth[k]), 5), round(float(upwards * heights[k]), 4)), default=None)
-
-
-def _least_cuts(face: Face, height: float, capacities: Floats) -> list[Ints]:
-    """Return the layers of the least cut about a height: the one with least above, the one with most."""
-    window = _Window.about(face, height)
-    graph = window.graph(face, capacities)
-    source, sink = window.size, window.size + 1
-    left = graph - maximum_flow(graph, source, sink).flow
-    left.data = np.maximum(left.data, 0)
-    left.eliminate_zeros()
-    above = _reached(left, source)
-    not_below = ~_reached(csr_array(left.T), sink)
-    return [window.layers(chosen) for chosen in (above, not_below)]
 
 
 def _reached(graph: csr_array, start: int) -> NDArray[np.bool_]:

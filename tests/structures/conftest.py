@@ -5,6 +5,7 @@ import pytest
 from pymatgen.core import Species, Structure
 
 from interlith.structures.crystals import load_crystal
+from interlith.structures.orderings import ordered_crystal
 
 
 def lagp_ordered_at_random(seed) -> tuple[Structure, object]:
@@ -41,3 +42,9 @@ def lagp():
 def any_lagp(request):
     """Return one of three orderings."""
     return lagp_ordered_at_random(request.param)
+
+
+@pytest.fixture(scope="session")
+def llzto():
+    """Return an ordered LLZTO cell of 94 atoms, without symmetry, and the crystal's facts; cubic indices."""
+    return ordered_crystal("LLZTO", seed=0, max_atoms=100)[:2]

@@ -96,6 +96,62 @@ def test_phosphate_slabs_break_no_phosphate_and_hold_whole_formula_units(any_lag
     assert stands_on_bulk_sites(slab, oriented_bulk(bulk, miller))
 
 
+@pytest.mark.parametrize("miller", [(0, 0, 1), (1, 1, 0), (1, 1, 1)])
+def test_garnet_slabs_are_whole_repeats_whose_octahedra_are_whole(llzto, miller):
+    bulk, _ = llzto
+    slab, told = cut(llzto, miller, thickness_A=8.0)
+    assert len(slab) % len(bulk) == 0
+    assert len(slab) <= 200
+    assert told.stoichiometric
+    assert slab.arrays["oxidation"].sum() == pytest.approx(0, abs=1e-9)
+    assert told.tasker == 2
+    assert abs(told.dipole_eA) <= (0.5 + 1e-6) * sum(slab.arrays["oxidation"] == 5) / 2 * told.thickness_A
+    shells = coordination(slab)
+    assert all(shell == {"O": 6} for s, shell in zip(slab.symbols, shells, strict=True) if s in ("Zr", "Ta"))
+    assert set(told.broken_bonds) == {"La-O", "Li-O"}
+    lacking = {s: sum(n["O"] < whole for n, x in zip(shells, slab.symbols, strict=True) if x == s)
+               for s, whole in (("La", 8), ("Li", 4))}  # fmt: skip
+    assert told.undercoordinated == lacking
+    assert any(f"under-coordinated on both faces: {lacking['La']} of" in step for step in told.origin.steps)
+    assert any("mobile ions per surface cell moved to the other face" in step for step in told.origin.steps)
+    assert stands_on_bulk_sites(slab, oriented_bulk(bulk, miller))
+    check_atoms(slab, "LLZTO")
+
+
+def test_cations_that_lost_bonds_are_counted_on_both_faces():
+    """Octahedral Li and Al, one of each on either face; carbon keeps its oxygens; atoms of a metal are no cations."""
+    expected = {("LiF", (1, 0, 0)): {"Li": 2}, ("Al2O3", (0, 0, 1)): {"Al": 2}, ("Cu", (1, 1, 1)): {}}
+    for (name, miller), lacking in expected.items():
+        assert cut(name, miller, thickness_A=9.0)[1].undercoordinated == lacking
+    assert set(cut("Li2CO3", (0, 0, 1))[1].undercoordinated) == {"Li"}
+
+
+def test_a_polar_plane_of_a_framework_is_mended_by_its_mobile_ions(llzto):
+    bulk, _ = llzto
+    polar = next(t for t in terminations(bulk, (0, 0, 1)) if t.polar and not t.rough)
+    with pytest.raises(RequestError, match="is polar"):
+        cut(llzto, (0, 0, 1), termination=polar.index)
+    slab, told = cut(llzto, (0, 0, 1), termination=polar.index, layers=2, reconstruct=True)
+    assert told.tasker == 3
+    assert told.area_A2 == pytest.approx(abs(np.linalg.det(surface_vectors(bulk, (0, 0, 1)))))
+    assert len(slab) == 2 * len(bulk)
+    step = next(step for step in told.origin.steps if step.startswith("reconstructed: "))
+    moved = int(step.split()[1])
+    assert moved == round(abs(polar.surface_charge_e_A2) * told.area_A2)
+    assert "mobile ions per surface cell moved to the other face" in step
+    assert abs(told.dipole_eA) <= 0.5 * slab.cell[2, 2]
+    assert stands_on_bulk_sites(slab, oriented_bulk(bulk, (0, 0, 1)))
+
+
+def test_a_rough_slab_grows_by_whole_repeats_and_breaks_no_more_bonds(llzto):
+    thin, thick = (cut(llzto, (1, 1, 0), layers=n)[1] for n in (1, 2))
+    assert thick.n_atoms == 2 * thin.n_atoms
+    assert thick.broken_bonds == thin.broken_bonds
+    assert thick.dipole_eA == pytest.approx(2 * thin.dipole_eA, abs=1e-6)
+    first = terminations(llzto[0], (1, 1, 0))[0]
+    assert thin.broken_bonds == {pair: 2 * n for pair, n in first.broken_bonds.items()}
+
+
 def test_hexagonal_faces_of_an_ordering_have_the_areas_of_the_hexagonal_cell(lagp):
     a, c = 8.25658, 20.6523
     areas = {miller: cut(lagp, miller, layers=1)[1].area_A2 for miller in LAGP_FACES}

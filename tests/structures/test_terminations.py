@@ -13,7 +13,7 @@ from interlith.structures.terminations import PLANE_A, POLAR_E_A2, terminations
 SILICON = Structure.from_spacegroup(227, Lattice.cubic(5.431), ["Si"], [[0, 0, 0]])
 ZINCBLENDE = Structure.from_spacegroup(216, Lattice.cubic(5.65), ["Ga3+", "As3-"], [[0, 0, 0], [0.25] * 3])
 CRYSTALS = {name: load_crystal(name)[0] for name in ("LiF", "Li2O", "Al2O3", "Li", "Cu", "Al", "Li2CO3", "LiOH")}
-CRYSTALS |= {"Si": SILICON, "GaAs": ZINCBLENDE}
+CRYSTALS |= {"Si": SILICON, "GaAs": ZINCBLENDE, "LLZO": load_crystal("LLZO_tetragonal_awaka")[0]}
 
 
 def faces_of(name, miller) -> list[tuple]:
@@ -89,7 +89,7 @@ def test_coordination_of_the_top_face_adds_up_to_the_bonds_cut():
 
 def test_a_slab_and_the_same_upside_down_have_opposite_dipoles_and_break_the_same_bonds():
     pairs = 0
-    for name in ("LiF", "Li2O", "Al2O3", "Li2CO3", "LiOH"):
+    for name in ("LiF", "Li2O", "Al2O3", "Li2CO3", "LiOH", "LLZO"):
         for miller in ((0, 0, 1), (1, 0, 0), (1, 1, 1)):
             listed = terminations(CRYSTALS[name], miller)
             for t in (t for t in listed if t.flipped is not None):
@@ -135,17 +135,58 @@ def test_a_planar_cut_between_units_is_listed_once():
     assert len(separated) == len(listed)
 
 
+LLZTO_FACES = [(0, 0, 1), (1, 1, 0), (1, 1, 1)]
+
+
+@pytest.mark.parametrize("miller", LLZTO_FACES)
+def test_garnet_faces_have_several_cuts_without_dipole_that_keep_every_octahedron(llzto, miller):
+    """ZrO6 and TaO6 share no oxygen: a stoichiometric cut breaks La-O and Li-O alone, as no plane without dipole does."""
+    face = crystal_face(llzto[0], miller)
+    listed = terminations(llzto[0], miller)
+    good = [t for t in listed if not (t.polar or t.shells_cut)]
+    assert len(good) >= 3
+    assert listed[: len(good)] == good
+    for t in good:
+        assert t.rough
+        assert set(t.broken_bonds) == {"La-O", "Li-O"}
+        assert not {"Zr", "Ta"} & {element for element, *_ in t.coordination}
+        assert abs(t.surface_charge_e_A2) <= 0.5 / face.area_A2 + 1e-6, "one more ion moved would not make it less"
+        spread = (t.charge_before_e_A2 - t.surface_charge_e_A2) * face.area_A2
+        assert abs(spread) == pytest.approx(t.spread, abs=1e-6)
+    planes = [t for t in listed if not t.rough]
+    assert all(t.polar or t.shells_cut for t in planes)
+    assert all(bool({"Zr-O", "Ta-O"} & set(t.broken_bonds)) == (t.shells_cut > 0) for t in listed)
+
+
+def test_planes_that_spoil_no_shell_come_before_rough_cuts(any_lagp):
+    """LAGP: GeO6 shares each oxygen with PO4, so that no shell can stay whole and a plane will do."""
+    for miller in ((0, 0, 1), (0, 1, 2), (1, 0, 0)):
+        listed = terminations(any_lagp[0], miller)
+        assert not listed[0].rough
+        assert not listed[0].polar
+        sound = [t.rough for t in listed if not (t.polar or t.units_cut)]
+        assert sound == sorted(sound)
+        assert all(t.shells_cut == 0 for t in listed)
+
+
+def test_a_rough_cut_is_listed_once_and_is_no_plane(llzto):
+    for miller in LLZTO_FACES:
+        layers = [np.floor(t.rises).astype(int) for t in terminations(llzto[0], miller)]
+        assert len({tuple((x - x[0]).tolist()) for x in layers}) == len(layers)
+
+
 def shown(bulk, miller) -> list[tuple]:
     """All of a list that does not depend on the frame."""
     return [
         (t.label, t.broken_bonds, t.coordination, t.tasker, round(abs(t.surface_charge_e_A2), 4), t.symmetric,
-         t.flipped, t.units_cut, round(t.broken_valence_A2, 4))
+         t.flipped, t.units_cut, t.shells_cut, t.rough, round(t.broken_valence_A2, 4))
         for t in terminations(bulk, miller)
     ]  # fmt: skip
 
 
 CELLS = st.lists(st.integers(-1, 1), min_size=9, max_size=9).map(lambda x: np.array(x).reshape(3, 3))
 CASES = [("Si", (1, 1, 1)), ("LiF", (1, 1, 1)), ("Li2O", (1, 1, 1)), ("Al2O3", (0, 0, 1)), ("LAGP", (0, 1, 2))]
+CASES += [("LLZTO", (0, 0, 1)), ("LLZO", (1, 0, 1))]
 REFERENCE: dict[tuple, list[tuple]] = {}
 
 
@@ -158,9 +199,9 @@ REFERENCE: dict[tuple, list[tuple]] = {}
     shift=st.tuples(*[st.floats(0, 1)] * 3),
     seed=st.integers(0, 99),
 )
-def test_frame_origin_cell_and_order_of_the_input_change_nothing(lagp, case, cell, axis, angle, shift, seed):
+def test_frame_origin_cell_and_order_of_the_input_change_nothing(lagp, llzto, case, cell, axis, angle, shift, seed):
     name, miller = case
-    bulk = CRYSTALS.get(name, lagp[0])
+    bulk = {"LAGP": lagp[0], "LLZTO": llzto[0], **CRYSTALS}[name]
     if case not in REFERENCE:
         REFERENCE[case] = shown(bulk, miller)
     other = bulk.copy()
