@@ -16,11 +16,12 @@ from ase.neighborlist import neighbor_list
 from numpy.typing import NDArray
 
 from interlith.structures import layouts, wholes
+from interlith.structures.bonds import Bonds
 from interlith.structures.distances import short_contacts
 from interlith.structures.errors import RequestError
 from interlith.structures.findings import Finding, listed
 from interlith.structures.records import AdlayerModel, InterfaceModel, MoleculeModel
-from interlith.structures.valences import missing_neighbours
+from interlith.structures.valences import covalent_bonds, missing_neighbours
 
 Model = InterfaceModel | AdlayerModel | MoleculeModel
 
@@ -72,17 +73,16 @@ def findings(model: Model | Atoms) -> list[Finding]:
     unsound = next(_unsound(atoms), None)
     if unsound is not None:
         return [unsound]
-    found = short_contacts(atoms)
+    bonds = covalent_bonds(atoms)
+    found = [*short_contacts(atoms), *wholes.speared_rings(atoms, bonds)]
     if isinstance(model, InterfaceModel):
-        found += _of_interface(model, atoms)
-    elif isinstance(model, AdlayerModel):
-        found += _of_adlayer(model, atoms)
-    elif isinstance(model, MoleculeModel):
-        found += _of_molecule(model, atoms)
-    else:
-        found += layouts.wrong_sides(atoms) if layouts.SIDE in atoms.arrays else []
-        found += [*missing_neighbours(atoms), *layouts.wrong_charge(atoms)]
-    return [*found, *wholes.speared_rings(atoms)]
+        return [*found, *_of_interface(model, atoms), *missing_neighbours(atoms, bonds)]
+    if isinstance(model, AdlayerModel):
+        return [*found, *_of_adlayer(model, atoms, bonds)]
+    if isinstance(model, MoleculeModel):
+        return [*found, *_of_molecule(model, atoms, bonds)]
+    sides = layouts.wrong_sides(atoms) if layouts.SIDE in atoms.arrays else []
+    return [*found, *sides, *missing_neighbours(atoms, bonds), *layouts.wrong_charge(atoms)]
 
 
 def check_atoms(atoms: Atoms, where: str) -> None:
@@ -135,27 +135,27 @@ def _of_interface(model: InterfaceModel, atoms: Atoms) -> list[Finding]:
     if not any(f.kind == "sides" for f in found):
         found += layouts.wrong_contents(model, atoms)
     found += layouts.wrong_vacuum(atoms, model.n_interfaces, model.slab_a.vacuum_A, model.gap_A)
-    return [*found, *layouts.wrong_charge(atoms), *missing_neighbours(atoms)]
+    return [*found, *layouts.wrong_charge(atoms)]
 
 
-def _of_adlayer(model: AdlayerModel, atoms: Atoms) -> list[Finding]:
+def _of_adlayer(model: AdlayerModel, atoms: Atoms, bonds: Bonds) -> list[Finding]:
     """Return what molecules on a slab do not keep of their record."""
     found = [*layouts.wrong_cell(atoms, model.area_A2), *layouts.wrong_sides(atoms)]
     if not any(f.kind == "sides" for f in found):
         members = wholes.wrong_members(atoms, model.molecules)
         found += [*layouts.wrong_contents(model, atoms), *members]
-        found += [] if members else wholes.wrong_molecules(atoms, model.molecules)
+        found += [] if members else wholes.wrong_molecules(atoms, model.molecules, bonds)
         found += _charged_layer(model)
     found += layouts.wrong_vacuum(atoms, model.n_interfaces, 0.0, 0.0)
     return [*found, *layouts.wrong_charge(atoms)]
 
 
-def _of_molecule(model: MoleculeModel, atoms: Atoms) -> list[Finding]:
+def _of_molecule(model: MoleculeModel, atoms: Atoms, bonds: Bonds) -> list[Finding]:
     """Return what a molecule alone does not keep of its facts."""
     labelled = atoms.copy()
     labelled.set_array(layouts.SIDE, np.ones(len(atoms), dtype=int))
     labelled.set_array(wholes.MOLECULE, np.zeros(len(atoms), dtype=int))
-    return wholes.wrong_members(labelled, [model.facts]) or wholes.wrong_molecules(labelled, [model.facts])
+    return wholes.wrong_members(labelled, [model.facts]) or wholes.wrong_molecules(labelled, [model.facts], bonds)
 
 
 def _charged_layer(model: AdlayerModel) -> list[Finding]:

@@ -123,7 +123,7 @@ def total_charges(symbols: Sequence[str], orders: Orders) -> set[int]:
     return totals
 
 
-def missing_neighbours(atoms: Atoms, found: Bonds | None = None) -> list[Finding]:
+def missing_neighbours(atoms: Atoms, found: Bonds) -> list[Finding]:
     """Return the atoms of organic units with too many or too few neighbours, from the geometry alone.
 
     An organic unit is a molecule or a chain that holds carbon and another non-metal; layers and frameworks (graphite,
@@ -132,9 +132,8 @@ def missing_neighbours(atoms: Atoms, found: Bonds | None = None) -> list[Finding
     Parameters
     ----------
     found
-        Covalent bonds; None: :func:`covalent_bonds`.
+        Covalent bonds (:func:`covalent_bonds`).
     """
-    found = covalent_bonds(atoms) if found is None else found
     organic = _organic(atoms, found)
     if not organic.any():
         return _lonely(atoms, found)

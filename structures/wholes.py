@@ -10,13 +10,14 @@ from ase import Atoms
 from ase.data import atomic_numbers
 from ase.formula import Formula
 from ase.geometry import find_mic
+from numpy.typing import NDArray
 
-from interlith.structures.bonds import NONMETALS
+from interlith.structures.bonds import NONMETALS, Bonds
 from interlith.structures.findings import Finding, listed, named
 from interlith.structures.layouts import REBUILD, SIDE, differences
 from interlith.structures.records import MoleculeFacts
 from interlith.structures.rings import speared
-from interlith.structures.valences import covalent_bonds, molecular, total_charges, wrong_orders
+from interlith.structures.valences import molecular, total_charges, wrong_orders
 
 MOLECULE = "molecule"
 
@@ -39,7 +40,7 @@ def wrong_members(atoms: Atoms, molecules: Sequence[MoleculeFacts]) -> list[Find
     return found
 
 
-def wrong_molecules(atoms: Atoms, molecules: Sequence[MoleculeFacts]) -> list[Finding]:
+def wrong_molecules(atoms: Atoms, molecules: Sequence[MoleculeFacts], bonds: Bonds) -> list[Finding]:
     """Return how the molecules' bonds, valences and charges differ from their facts.
 
     Parameters
@@ -48,6 +49,8 @@ def wrong_molecules(atoms: Atoms, molecules: Sequence[MoleculeFacts]) -> list[Fi
         Of the model; its array `molecule` says whose each atom is. Without it, all are of the one molecule.
     molecules
         In the order of `molecule`, each with its atoms in the order of its facts.
+    bonds
+        Covalent, as :func:`structures.valences.covalent_bonds` finds them in the model.
     """
     which = atoms.arrays.get(MOLECULE, np.zeros(len(atoms), dtype=int))
     owned = [np.flatnonzero(which == k) for k in range(len(molecules))]
@@ -61,14 +64,13 @@ def wrong_molecules(atoms: Atoms, molecules: Sequence[MoleculeFacts]) -> list[Fi
             odd = wrong_orders(atoms, facts.bonds, own.tolist())
             found += odd if len(odd) >= facts.multiplicity else []  # a radical lacks a bond for each unpaired electron
             found += _wrong_charge(atoms, own, _name(k, facts), facts)
-    return found + _wrong_bonds(atoms, molecules, owned)
+    return found + _wrong_bonds(atoms, molecules, owned, bonds)
 
 
-def speared_rings(atoms: Atoms) -> list[Finding]:
-    """Return the rings of molecules and chains that a bond passes through, bonds by distance."""
-    found = covalent_bonds(atoms)
-    within = molecular(atoms, found)
-    pairs = [(int(i), int(j)) for i, j in zip(found.i, found.j, strict=True) if within[i]]
+def speared_rings(atoms: Atoms, bonds: Bonds) -> list[Finding]:
+    """Return the rings of molecules and chains that one of the covalent bonds passes through."""
+    within = molecular(atoms, bonds)
+    pairs = [(int(i), int(j)) for i, j in zip(bonds.i, bonds.j, strict=True) if within[i]]
     return [
         Finding(
             "ring",
@@ -80,7 +82,9 @@ def speared_rings(atoms: Atoms) -> list[Finding]:
     ]
 
 
-def _wrong_bonds(atoms: Atoms, molecules: Sequence[MoleculeFacts], owned: Sequence[np.ndarray]) -> list[Finding]:
+def _wrong_bonds(
+    atoms: Atoms, molecules: Sequence[MoleculeFacts], owned: Sequence[NDArray[np.int64]], bonds: Bonds
+) -> list[Finding]:
     """Return the bonds of the facts that the geometry lacks, and those it has besides, between non-metals."""
     told = {
         (min(pair), max(pair)): k
@@ -90,7 +94,6 @@ def _wrong_bonds(atoms: Atoms, molecules: Sequence[MoleculeFacts], owned: Sequen
     }
     guests = np.zeros(len(atoms), dtype=bool)
     guests[np.concatenate(list(owned))] = True
-    bonds = covalent_bonds(atoms)
     bonds = bonds.where(guests[bonds.i] | guests[bonds.j])
     seen = {(int(i), int(j)): float(d) for i, j, d in zip(bonds.i, bonds.j, bonds.distance, strict=True)}
     broken: dict[int, list[tuple[int, int]]] = {}
@@ -114,7 +117,7 @@ def _split(atoms: Atoms, name: str, pairs: list[tuple[int, int]]) -> Finding:
     return Finding("molecule", told, mend, tuple(sorted({int(k) for k in (*i, *j)})))
 
 
-def _merged(atoms: Atoms, pair: tuple[int, int], distance: float, owned: Sequence[np.ndarray]) -> Finding:
+def _merged(atoms: Atoms, pair: tuple[int, int], distance: float, owned: Sequence[NDArray[np.int64]]) -> Finding:
     """Return the finding of a bond that no facts tell."""
     first, second = (next((k for k, own in enumerate(owned) if x in own), -1) for x in pair)
     homes = "of one molecule" if first == second else "of molecule and slab" if -1 in (first, second) else "of two"
@@ -122,7 +125,7 @@ def _merged(atoms: Atoms, pair: tuple[int, int], distance: float, owned: Sequenc
     return Finding("molecule", told, "move them apart", tuple(sorted(pair)))
 
 
-def _wrong_charge(atoms: Atoms, own: np.ndarray, name: str, facts: MoleculeFacts) -> list[Finding]:
+def _wrong_charge(atoms: Atoms, own: NDArray[np.int64], name: str, facts: MoleculeFacts) -> list[Finding]:
     """Return a charge that the formal charges of the atoms cannot make, or a spin that the electrons cannot have."""
     symbols = [atoms.symbols[i] for i in own]
     found = []
@@ -138,7 +141,7 @@ def _wrong_charge(atoms: Atoms, own: np.ndarray, name: str, facts: MoleculeFacts
     return found
 
 
-def _change(atoms: Atoms, own: np.ndarray, facts: MoleculeFacts) -> str:
+def _change(atoms: Atoms, own: NDArray[np.int64], facts: MoleculeFacts) -> str:
     """Return in words how the atoms differ from the facts' formula."""
     wanted = Formula(facts.formula.rstrip("+-0123456789") if facts.formula[-1] in "+-" else facts.formula).count()
     return differences(wanted, Counter(atoms.symbols[i] for i in own))
