@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import fill
 
 import numpy as np
 from ase import Atoms
@@ -26,6 +27,9 @@ SIDE_COLOURS = ("#1f5fbf", "#d9480f")
 
 CONTACT_DEPTH_A = 4.0
 """How far from its side's face an atom is still drawn in the view from above, Å."""
+
+LEGEND_CHARACTERS = 32
+"""Longest line of a label: longer ones are broken, so that the legend stays within the page."""
 
 FADE_A = 15.0
 """Depth behind the nearest atom at which the colours have faded the most, Å."""
@@ -140,6 +144,38 @@ def interface_figure(
     return figure
 
 
+def molecule_figure(atoms: Atoms, bonds: Sequence[tuple[int, int]] = (), *, title: str = "") -> Figure:
+    """Return one figure: a molecule seen along its shortest and along its middle principal axis.
+
+    Parameters
+    ----------
+    atoms
+        The molecule; not periodic.
+    bonds
+        Pairs of atoms joined by a line.
+    title
+        First line of the figure.
+    """
+    centred = atoms.positions - atoms.positions.mean(axis=0)
+    axes_of = np.linalg.svd(centred, full_matrices=True)[2] if len(atoms) > 1 else np.eye(3)
+    turned = centred @ axes_of.T
+    views = [
+        _sorted_view(turned[:, plane], turned[:, eye], np.arange(len(atoms)), turned[:1, plane])
+        for plane, eye in (([0, 1], 2), ([0, 2], 1))
+    ]
+    figure, axes = _panels([[view] for view in views])
+    plain = Atoms(atoms.numbers, atoms.positions)
+    for (ax,), view, plane in zip(axes, views, ([0, 1], [0, 2]), strict=True):
+        for i, j in bonds:
+            ax.plot(*turned[[i, j]][:, plane].T, color="0.55", lw=2.0, zorder=0.5)
+        _draw(ax, view, plain, opacity=(1.0, 1.0))
+    _scale_bar(axes[0][0], views[0], length_A=2.0)
+    handles = [_dot(tuple(jmol_colors[z]), "0.4", chemical_symbols[z]) for z in sorted(set(atoms.numbers))]
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 5), frameon=False, fontsize=8)
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
 def scan_figure(
     areas_A2: Sequence[float],
     strains: Sequence[float],
@@ -242,7 +278,7 @@ def _draw(ax: Axes, view: View, atoms: Atoms, opacity: tuple[float, float]) -> N
     ax.plot(*closed.T, color="0.45", lw=0.8, ls=(0, (4, 3)), zorder=0)
     numbers, side = atoms.numbers[view.index], _sides(atoms)[view.index]
     paleness = 0.6 * np.minimum(view.depth_A / FADE_A, 1.0)[:, None]
-    fill = jmol_colors[numbers] * (1 - paleness) + paleness
+    colours = jmol_colors[numbers] * (1 - paleness) + paleness
     rims = np.array([to_rgb(colour) for colour in SIDE_COLOURS])[side]
     rims = rims * (1 - paleness) + paleness
     alpha = np.asarray(opacity)[side][:, None]
@@ -255,7 +291,7 @@ def _draw(ax: Axes, view: View, atoms: Atoms, opacity: tuple[float, float]) -> N
         units="xy",
         offsets=view.xy,
         transOffset=ax.transData,
-        facecolors=np.hstack([fill, alpha]),
+        facecolors=np.hstack([colours, alpha]),
         edgecolors=np.hstack([rims, np.ones_like(alpha)]),
         linewidths=1.3,
         zorder=1,
@@ -274,14 +310,15 @@ def _scale_bar(ax: Axes, view: View, length_A: float = 5.0) -> None:
 
 def _legend(figure: Figure, atoms: Atoms, labels: tuple[str, str]) -> None:
     present = sorted(set(_sides(atoms)))
-    handles = [_dot("white", SIDE_COLOURS[i], f"side {'AB'[i]}: {labels[i]}") for i in present]
+    named = {i: fill(f"side {'AB'[i]}: {labels[i]}", LEGEND_CHARACTERS) for i in present}
+    handles = [_dot("white", SIDE_COLOURS[i], named[i]) for i in present]
     handles += [_dot(tuple(jmol_colors[z]), "0.4", chemical_symbols[z]) for z in sorted(set(atoms.numbers))]
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 5), frameon=False, fontsize=8)
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), frameon=False, fontsize=8)
 
 
-def _dot(fill: str | tuple[float, float, float], rim: str, label: str) -> Line2D:
+def _dot(inner: str | tuple[float, float, float], rim: str, label: str) -> Line2D:
     look = {"ls": "", "marker": "o", "ms": 8, "mew": 1.6}
-    return Line2D([], [], markerfacecolor=fill, markeredgecolor=rim, label=label, **look)  # type: ignore[arg-type]
+    return Line2D([], [], markerfacecolor=inner, markeredgecolor=rim, label=label, **look)  # type: ignore[arg-type]
 
 
 def _scan_points(

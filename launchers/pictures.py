@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from interlith.structures.records import AdlayerModel, InterfaceModel, Miller, MoleculeFacts, SlabFacts
+from interlith.structures.records import AdlayerModel, InterfaceModel, Miller, MoleculeFacts, MoleculeModel, SlabFacts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,10 +69,13 @@ def record_picture(record: Answer, path: Path) -> Path:
     return save(interface_figure(model.atoms, after, labels=side_names(model), title=title), path)
 
 
-def model_picture(model: InterfaceModel | AdlayerModel, path: Path) -> Path:
+def model_picture(model: InterfaceModel | AdlayerModel | MoleculeModel, path: Path) -> Path:
     """Draw a model as built, in two views; return the file."""
-    from interlith.analysis.plots import interface_figure
+    from interlith.analysis.plots import interface_figure, molecule_figure
 
+    if isinstance(model, MoleculeModel):
+        bonds = [(i, j) for i, j, _ in model.facts.bonds]
+        return save(molecule_figure(model.atoms, bonds, title=molecule_name(model.facts)), path)
     title = f"{model.name} · {model.area_A2:.1f} Å²"
     if isinstance(model, InterfaceModel):
         title += f" · strain ≤ {100 * model.match.max_strain:.2g} %"
