@@ -7,7 +7,7 @@ energies compare. The molecule is never wrapped: its atoms may stand outside the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +15,14 @@ from ase import Atoms
 from ase.constraints import FixAtoms
 from numpy.typing import NDArray
 
+from interlith.structures.chains import straight_chain
 from interlith.structures.checks import check_atoms
-from interlith.structures.clearances import COVERED, footprint, image_distance_A, smallest_cell
+from interlith.structures.clearances import COVERED, Course, courses, footprint, image_distance_A, smallest_cell
 from interlith.structures.errors import RequestError
 from interlith.structures.geometry import digest, to_text
 from interlith.structures.interfaces import SIDE, laid_out, side_alone
+from interlith.structures.library import canonical_molecule
+from interlith.structures.molecules import completed
 from interlith.structures.placements import Pose, placements
 from interlith.structures.records import (
     AdlayerModel,
@@ -39,6 +42,10 @@ MOLECULE = "molecule"
 MIDDLE_A = 0.3
 """Atoms so near to the middle of a slab belong to neither half: relaxation moves them across it."""
 _HELD = "held"
+EASY_STRETCH, MOST_STRETCH = 0.03, 0.08
+"""An infinite chain takes the shortest vector that stretches it by less than the first; none by more than the last."""
+LONGEST_A = 40.0
+"""Longest vector that an infinite chain is laid along."""
 
 
 def adlayers(
@@ -52,7 +59,8 @@ def adlayers(
         As cut, or relaxed after that: the slab in its surface cell, a along +x, c along +z; array ``oxidation`` is
         kept.
     molecules
-        Conformers, lowest first; the recipe says how many of them are placed, in turn.
+        Conformers, lowest first; the recipe says how many of them are placed, in turn. Not used where the recipe asks
+        for an infinite chain: that is built from its ``side_b``.
     recipe
         How many poses, how far from the slab and from their images, the vacuum above the highest pose, the limit of
         atoms, and whether the bottom is held (``move_mask``): the atoms that the slab holds already, else its lower
@@ -69,19 +77,14 @@ def adlayers(
     Raises
     ------
     RequestError
-        No molecule; more atoms than the recipe allows, with the number that would do; overlapping atoms.
+        No molecule; more atoms than the recipe allows, with the number that would do; overlapping atoms; a chain that
+        fits no vector of the slab; and as :func:`structures.chains.straight_chain`.
     """
-    if not molecules:
-        raise RequestError("no molecule to place", recipe.side_b.molecule, "give at least one conformer")
-    placed = molecules[: recipe.conformers]
-    guests = [m.atoms for m in placed]
-    poses = placements(slab, guests, n=recipe.candidates, gap_A=recipe.gap_A, seed=seed)
-    places = [p.positions(guests[p.conformer]) for p in poses]
-    cells = smallest_cell(slab.cell.array[:2, :2], places, recipe.clearance_A)
-    name = adlayer_name(facts, placed[0])
-    _refuse_too_many(len(slab) * round(np.linalg.det(cells)) + max(map(len, guests)), recipe, name)
-    bed = _Bed.of(slab, cells, max(float(p[:, 2].max()) for p in places), recipe)
-    return [_model(bed, facts, (k, bed.received(p)), placed[p.conformer]) for k, p in enumerate(poses)]
+    guests = (_finite if recipe.chain == "finite" else _endless)(slab, molecules, recipe, seed)
+    name = adlayer_name(facts, guests.models[0])
+    _refuse_too_many(len(slab) * round(np.linalg.det(guests.cells)) + guests.n_atoms, recipe, name)
+    bed = _Bed.of(slab, guests, recipe)
+    return [_model(bed, facts, guests, (k, bed.received(pose))) for k, pose in enumerate(guests.poses)]
 
 
 def slab_alone(model: AdlayerModel) -> Atoms:
@@ -111,6 +114,87 @@ def _marked(slab: Atoms) -> Atoms:
 
 
 @dataclass(frozen=True)
+class _Guests:
+    """What is placed, how, and the lateral cell that it asks for.
+
+    Parameters
+    ----------
+    models, atoms
+        The conformers.
+    poses
+        In the frame of the slab as cut.
+    cells
+        The lateral cell, rows (2, 2) in multiples of the surface vectors.
+    course
+        Of an infinite chain; None for molecules.
+    """
+
+    models: Sequence[MoleculeModel]
+    atoms: Sequence[Atoms]
+    poses: Sequence[Pose]
+    cells: NDArray[np.int64]
+    course: Course | None = None
+
+    @property
+    def n_atoms(self) -> int:
+        """Most atoms of a conformer."""
+        return max(map(len, self.atoms))
+
+    @property
+    def top_A(self) -> float:
+        """Height of the highest atom of all poses, Å."""
+        return max(float(p.positions(self.atoms[p.conformer])[:, 2].max()) for p in self.poses)
+
+
+def _finite(slab: Atoms, molecules: Sequence[MoleculeModel], recipe: AdlayerRecipe, seed: int) -> _Guests:
+    """Return molecules in the smallest cell that keeps all their poses apart from their images."""
+    if not molecules:
+        raise RequestError("no molecule to place", recipe.side_b.molecule, "give at least one conformer")
+    models = molecules[: recipe.conformers]
+    atoms = [m.atoms for m in models]
+    poses = placements(slab, atoms, n=recipe.candidates, gap_A=recipe.gap_A, seed=seed)
+    places = [p.positions(atoms[p.conformer]) for p in poses]
+    return _Guests(models, atoms, poses, smallest_cell(slab.cell.array[:2, :2], places, recipe.clearance_A))
+
+
+def _endless(slab: Atoms, _: Sequence[MoleculeModel], recipe: AdlayerRecipe, seed: int) -> _Guests:
+    """Return an infinite chain along the shortest vector of the slab that it fits, stretched or pressed to fit."""
+    unit = completed(recipe.side_b)
+    chain = straight_chain(unit)
+    surface = slab.cell.array[:2, :2]
+    apart = recipe.clearance_A + 2 * float(np.linalg.norm(chain.atoms.positions[:, 1:], axis=1).max())
+
+    def size(course: Course) -> int:
+        copies = round(np.linalg.det(course.cell(surface, apart)))
+        return int(len(slab) * copies + course.periods * len(chain.atoms))
+
+    course = _best_course(courses(surface, chain.period_A, LONGEST_A), size, recipe)
+    name = canonical_molecule(recipe.side_b.molecule) or recipe.side_b.molecule
+    model = chain.laid(name, course.periods, course.length_A)
+    along = np.array(course.step) @ surface
+    poses = placements(slab, [model.atoms], n=recipe.candidates, gap_A=recipe.gap_A, seed=seed, along=along)
+    return _Guests([model], [model.atoms], poses, course.cell(surface, apart), course)
+
+
+def _best_course(known: list[Course], size: Callable[[Course], int], recipe: AdlayerRecipe) -> Course:
+    """Return the shortest course that strains a chain little, else the one that strains it least, within the atoms."""
+    usable = [c for c in known if abs(c.stretch) <= MOST_STRETCH]
+    allowed = [c for c in usable if size(c) <= recipe.max_atoms]
+    easy = [c for c in allowed if abs(c.stretch) <= EASY_STRETCH]
+    if allowed:
+        return easy[0] if easy else min(allowed, key=lambda c: abs(c.stretch))
+    if not usable:
+        what = f"no vector of the slab up to {LONGEST_A:g} Å fits the chain within {MOST_STRETCH:.0%}"
+        raise RequestError(what, "adlayer.chain", "take a finite oligomer (adlayer.chain = 'finite')")
+    least = min(size(c) for c in usable)
+    raise RequestError(
+        f"an infinite chain of {recipe.side_b.molecule} needs {least} atoms, max_atoms is {recipe.max_atoms}",
+        "adlayer.chain",
+        f"set adlayer.max_atoms={least}, a thinner slab or less clearance_A",
+    )
+
+
+@dataclass(frozen=True)
 class _Bed:
     """The slab laid out in the cell that all poses share.
 
@@ -130,8 +214,9 @@ class _Bed:
     lift: float
 
     @classmethod
-    def of(cls, slab: Atoms, cells: NDArray[np.int64], top_A: float, recipe: AdlayerRecipe) -> _Bed:
-        """Return the bed of poses of which the highest atom is at `top_A` in the frame of the slab."""
+    def of(cls, slab: Atoms, guests: _Guests, recipe: AdlayerRecipe) -> _Bed:
+        """Return the bed of all poses."""
+        cells = guests.cells
         rows: Integers2x2 = ((int(cells[0, 0]), int(cells[0, 1])), (int(cells[1, 0]), int(cells[1, 1])))
         wide = cells @ slab.cell.array[:2, :2]
         lateral = common_cell(wide, wide, ON_B)
@@ -142,7 +227,7 @@ class _Bed:
         held = atoms.arrays.pop(_HELD)
         atoms.set_constraint(FixAtoms(mask=held) if recipe.bottom == "fixed" else None)
         atoms.positions[:, 2] += recipe.vacuum_A / 2
-        atoms.cell[2] = [0.0, 0.0, top_A - bottom + recipe.vacuum_A]
+        atoms.cell[2] = [0.0, 0.0, guests.top_A - bottom + recipe.vacuum_A]
         atoms.pbc = True
         return cls(atoms, rows, turn, recipe.vacuum_A / 2 - bottom)
 
@@ -158,10 +243,10 @@ class _Bed:
         return turned.moved(np.array([*-outside, self.lift]))
 
 
-def _model(bed: _Bed, facts: SlabFacts, received: tuple[int, Pose], molecule: MoleculeModel) -> AdlayerModel:
+def _model(bed: _Bed, facts: SlabFacts, guests: _Guests, received: tuple[int, Pose]) -> AdlayerModel:
     """Return the model of one pose."""
     index, pose = received
-    guest = molecule.atoms
+    molecule, guest, course = guests.models[pose.conformer], guests.atoms[pose.conformer], guests.course
     places = pose.positions(guest)
     atoms = bed.atoms + Atoms(guest.numbers, places)
     atoms.set_array(SIDE, np.repeat([0, 1], [len(bed.atoms), len(guest)]))
@@ -177,10 +262,11 @@ def _model(bed: _Bed, facts: SlabFacts, received: tuple[int, Pose], molecule: Mo
         molecules=(molecule.facts,),
         pose=_pose_facts(index, pose, molecule),
         area_A2=float(np.linalg.det(bed.lattice)),
-        image_distance_A=image_distance_A(places, bed.lattice),
+        image_distance_A=None if course else image_distance_A(places, bed.lattice),
+        chain_mismatch_percent=100 * course.stretch if course else None,
         covers=shadow >= COVERED,
         bottom="fixed" if bed.atoms.constraints else "free",
-        origin=_origin(bed, facts, molecule, shadow),
+        origin=_origin(bed, facts, molecule, course, shadow),
     )
 
 
@@ -202,9 +288,13 @@ def _pose_facts(index: int, pose: Pose, molecule: MoleculeModel) -> PoseFacts:
     )
 
 
-def _origin(bed: _Bed, facts: SlabFacts, molecule: MoleculeModel, shadow: float) -> Origin:
+def _origin(bed: _Bed, facts: SlabFacts, molecule: MoleculeModel, course: Course | None, shadow: float) -> Origin:
     """Say how an adlayer was made, in words."""
     sources = (facts.origin, molecule.facts.origin)
+    along = course and (
+        f"chain along {course.step} of the slab, {course.length_A:.2f} Å for {course.periods} periods: stretched by "
+        f"{100 * course.stretch:+.2f} %",
+    )
     held = "the lower half of the slab is held" if bed.atoms.constraints else "no atom is held"
     return Origin(
         source=adlayer_name(facts, molecule),
@@ -212,6 +302,7 @@ def _origin(bed: _Bed, facts: SlabFacts, molecule: MoleculeModel, shadow: float)
         steps=(
             *(f"side {which}: {step}" for which, o in zip("AB", sources, strict=True) for step in o.steps),
             f"slab laid out in cells {bed.cells}: {np.linalg.det(bed.lattice):.2f} Å², {held}",
+            *(along or ()),
             "molecule lowered as a rigid body to first contact",
             f"shadow of the molecule at van der Waals radii: {shadow:.0%} of the cell (covered from {COVERED:.0%})",
         ),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, gcd
 
 import numpy as np
 from ase.data.vdw_alvarez import vdw_radii
@@ -51,6 +53,73 @@ def smallest_cell(surface: Floats, poses: Sequence[Floats], clearance_A: float) 
         if len(kept.index):
             return _most_compact(kept)
         largest *= 2
+
+
+@dataclass(frozen=True)
+class Course:
+    """A vector of the surface that some periods of an infinite chain run along.
+
+    Parameters
+    ----------
+    step
+        In multiples of the surface vectors.
+    length_A
+        Of the vector.
+    periods
+        Of the chain.
+    stretch
+        Of the chain, a fraction: what makes its periods as long as the vector.
+    """
+
+    step: tuple[int, int]
+    length_A: float
+    periods: int
+    stretch: float
+
+    def cell(self, surface: Floats, apart_A: float) -> Ints:
+        """Return the smallest cell along this vector in which neighbouring chains run `apart_A` from axis to axis.
+
+        Parameters
+        ----------
+        surface
+            Vectors of the surface, rows (2, 2) in Å, right-handed.
+        apart_A
+            Distance of the axes of a chain and its image, Å.
+
+        Returns
+        -------
+        Rows (2, 2) in multiples of the surface vectors, this course first; right-handed.
+        """
+        common = gcd(*self.step)
+        i, j = self.step[0] // common, self.step[1] // common
+        v = pow(i, -1, abs(j)) if abs(j) > 1 else (i if j == 0 else 1)
+        beside = np.array([(i * v - 1) // j, v]) if j else np.array([0, v])
+        rise = abs(float(np.linalg.det(surface))) * common / self.length_A
+        rows = np.array([self.step, ceil(apart_A / rise - 1e-9) * beside])
+        along, across = rows @ surface
+        rows[1] -= round(float(across @ along / (along @ along)) * common) * np.array([i, j])
+        return rows
+
+
+def courses(surface: Floats, period_A: float, longest_A: float) -> list[Course]:
+    """Return every vector of a surface (one of each opposite two) that a chain may run along, shortest first.
+
+    Parameters
+    ----------
+    surface
+        Vectors of the surface, rows (2, 2) in Å.
+    period_A
+        Of the chain.
+    longest_A
+        Longest vector.
+    """
+    found = []
+    for i, j in lattice_steps(surface, longest_A).tolist():
+        if i > 0 or (i == 0 and j > 0):
+            length = float(np.linalg.norm(np.array([i, j]) @ surface))
+            periods = max(1, round(length / period_A))
+            found.append(Course((i, j), length, periods, length / (periods * period_A) - 1))
+    return sorted(found, key=lambda c: (round(c.length_A, 6), c.step))
 
 
 def image_distance_A(places: Floats, lattice: Floats) -> float:

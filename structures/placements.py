@@ -80,7 +80,9 @@ class Pose:
         return replace(self, centre=self.centre + by)
 
 
-def placements(slab: Atoms, molecules: Sequence[Atoms], *, n: int, gap_A: float, seed: int) -> list[Pose]:
+def placements(
+    slab: Atoms, molecules: Sequence[Atoms], *, n: int, gap_A: float, seed: int, along: Floats | None = None
+) -> list[Pose]:
     """Return poses of molecules on the top face of a slab.
 
     Parameters
@@ -95,12 +97,16 @@ def placements(slab: Atoms, molecules: Sequence[Atoms], *, n: int, gap_A: float,
         No atom comes nearer to the slab; pairs that need more room have it (see :func:`contacts`).
     seed
         Of the sequence of rotations.
+    along
+        Vector in the plane, (2,), that infinite chains given along x are laid along: in either direction, at any roll.
     """
     surface = _Surface.of(slab, n)
-    frames = [principal_frame(m) for m in molecules]
+    frames = [principal_frame(m) if along is None else np.eye(3) for m in molecules]
     found = _Distinct(surface, molecules)
     # a sequence for each conformer: every second member of one sequence would face only half of all ways
-    turns = [_turns(-(-DRAWS * n // len(molecules)), (seed, which)) for which in range(len(molecules))]
+    each = -(-DRAWS * n // len(molecules))
+    seeds = [(seed, which) for which in range(len(molecules))]
+    turns = [_turns(each, s) if along is None else _rolls(each, s, along) for s in seeds]
     for k in range(DRAWS * n):
         which = k % len(molecules)
         site = surface.sites[k % len(surface.sites)]
@@ -160,6 +166,13 @@ def _turns(n: int, seed: tuple[int, ...]) -> Floats:
     lying = Rotation.from_euler("xz", np.column_stack([roll, azimuth])).as_matrix()
     free = _uniform(qmc.Halton(3, rng=rng).random(n))
     return np.array([free[k // 4] if k % 4 == 3 else lying[k - k // 4] for k in range(n)])
+
+
+def _rolls(n: int, seed: tuple[int, ...], along: Floats) -> Floats:
+    """Return rotations that lay x along a vector of the plane, one way and the other in turn, (n, 3, 3)."""
+    roll = 2 * np.pi * qmc.Halton(1, rng=np.random.default_rng(seed)).random(-(-n // 2))[:, 0]
+    azimuth = np.arctan2(along[1], along[0]) + np.pi * (np.arange(n) % 2)
+    return np.asarray(Rotation.from_euler("xz", np.column_stack([roll[np.arange(n) // 2], azimuth])).as_matrix())
 
 
 def _uniform(cube: Floats) -> Floats:

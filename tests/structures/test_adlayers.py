@@ -5,11 +5,14 @@ from ase import Atoms
 from ase.constraints import FixAtoms
 from ase.geometry import find_mic
 from conftest import slab_facts
-from scipy.spatial.distance import pdist
+from scipy.spatial.distance import cdist, pdist
 
 from interlith.structures.adlayers import adlayers, lower_half, molecule_alone, slab_alone
+from interlith.structures.chains import straight_chain
+from interlith.structures.checks import findings
 from interlith.structures.errors import RequestError
-from interlith.structures.records import AdlayerModel
+from interlith.structures.molecules import completed
+from interlith.structures.records import AdlayerModel, MoleculeRecipe
 
 FACTS = slab_facts("Al", (1, 0, 0))
 TEXT_A = 1e-7
@@ -213,3 +216,58 @@ def test_a_model_goes_through_its_text():
     model = built(candidates=1)[0]
     assert AdlayerModel.model_validate_json(model.model_dump_json()) == model
     assert "first contact" in " ".join(model.origin.steps)
+
+
+def chained(molecule="PEO", name="square", **more):
+    recipe = recipe_of(chain="periodic", **more).model_copy(update={"side_b": MoleculeRecipe(molecule=molecule)})
+    facts = FACTS.model_copy(update={"formula": SLABS[name].get_chemical_formula()})
+    return adlayers(SLABS[name], facts, [], recipe, seed=0)
+
+
+@pytest.mark.parametrize("name", ["square", "hexagonal"])
+def test_an_infinite_chain_goes_on_over_the_boundary(name):
+    for model in chained(name=name, candidates=8):
+        guest = molecule_alone(model)
+        bonds = [(i, j) for i, j, _ in model.molecules[0].bonds]
+        lengths = np.array([guest.get_distance(i, j, mic=True) for i, j in bonds])
+        assert lengths.max() < 1.6
+        assert lengths.min() > 0.95
+        direct = np.array([guest.get_distance(i, j) for i, j in bonds])
+        assert (direct > lengths + 1).sum() == 1, "one bond closes the period"
+        assert not [f for f in findings(model) if f.fault]
+
+
+def test_an_infinite_chain_tells_its_mismatch_and_no_distance_to_images():
+    model = chained(candidates=4)[0]
+    assert 0 < abs(model.chain_mismatch_percent) <= 3
+    assert model.image_distance_A is None
+    assert f"{model.chain_mismatch_percent:+.2f} %" in " ".join(model.origin.steps)
+    a = model.atoms.cell.lengths()[0]
+    free = straight_chain(completed(MoleculeRecipe(molecule="PEO")))
+    periods = model.molecules[0].n_units // free.n_units
+    assert a == pytest.approx(periods * free.period_A * (1 + model.chain_mismatch_percent / 100), abs=1e-6)
+
+
+def test_neighbouring_chains_keep_their_distance():
+    for model in chained(candidates=8, clearance_A=7.0):
+        guest = molecule_alone(model)
+        a, b = guest.cell.array[:2]
+        moved = [guest.positions + k * a + m * b for k in (-1, 0, 1) for m in (-1, 1)]
+        assert min(cdist(guest.positions, other).min() for other in moved) >= 7.0 - 1e-6
+
+
+def test_infinite_chains_lie_at_many_rolls_and_both_ways():
+    models = chained(candidates=12, name="rough")
+    x = [molecule_alone(m).positions for m in models]
+    assert len(x) == 12
+    first = molecule_alone(models[0]).symbols.search("H")[0]
+    assert len({round(float(p[first, 2] - p[:, 2].mean()), 2) for p in x}) >= 6
+    forward = [p[first, 0] < p[:, 0].mean() for p in x]
+    assert 0 < sum(forward) < 12
+
+
+def test_a_chain_that_needs_too_many_atoms_is_refused_with_the_number():
+    with pytest.raises(RequestError, match="max_atoms is 5") as caught:
+        chained(max_atoms=5)
+    needed = int(str(caught.value).split("set adlayer.max_atoms=")[1].split(",")[0])
+    assert len(chained(max_atoms=needed, candidates=1)[0].atoms) == needed

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
-from interlith.structures.clearances import footprint, image_distance_A, smallest_cell
+from interlith.structures.clearances import courses, footprint, image_distance_A, smallest_cell
 from interlith.structures.sublattices import sublattices
 
 SURFACES = {
@@ -77,3 +77,30 @@ def test_the_shadow_of_an_atom_is_a_disc():
 
 def test_a_dense_layer_covers_everything():
     assert footprint(np.zeros((1, 3)), np.array([6]), 2.0 * np.eye(2)) == 1.0
+
+
+@pytest.mark.parametrize("name", SURFACES)
+def test_chains_run_along_every_direction_once_and_keep_their_distance(name):
+    surface = SURFACES[name]
+    found = courses(surface, 2.5, 16.0)
+    steps = {c.step for c in found}
+    assert not any((-i, -j) in steps for i, j in steps)
+    assert len(found) == pytest.approx(np.pi * 16**2 / np.linalg.det(surface) / 2, rel=0.15)
+    assert np.diff([c.length_A for c in found]).min() > -1e-6, "shortest first"
+    for course in found:
+        vector = np.array(course.step) @ surface
+        assert course.length_A == pytest.approx(np.linalg.norm(vector))
+        assert course.length_A == pytest.approx(course.periods * 2.5 * (1 + course.stretch))
+        rows = course.cell(surface, 7.0)
+        assert tuple(rows[0]) == course.step
+        first, second = rows @ surface
+        area = first[0] * second[1] - first[1] * second[0]
+        rise = np.linalg.det(surface) * np.gcd(*course.step) / course.length_A
+        assert 7.0 - 1e-6 <= area / course.length_A < 7.0 + rise, "the next row of the lattice beyond 7 Å"
+        assert abs(first @ second) <= (first @ first) / np.gcd(*course.step) / 2 + 1e-6, "sheared least"
+
+
+def test_a_chain_is_never_stretched_by_more_than_half_a_period():
+    assert all(
+        abs(c.stretch) * c.periods <= 0.5 + 1e-9 for c in courses(SURFACES["square"], 7.3, 40.0) if c.periods > 1
+    )
