@@ -137,6 +137,12 @@ def _draft(recipe: MoleculeRecipe) -> _Draft:
     return _from_text(recipe, recipe.molecule, "SMILES as given", None)
 
 
+def completed(recipe: MoleculeRecipe) -> MoleculeRecipe:
+    """Return the recipe with a library molecule's SMILES, and its values where none are given; others as they are."""
+    known = library.canonical_molecule(recipe.molecule)
+    return recipe if known is None else _completed(recipe, library.molecule_entry(known))
+
+
 def _completed(recipe: MoleculeRecipe, entry: dict[str, Any]) -> MoleculeRecipe:
     """Return the recipe with the library's SMILES, and its values wherever the person gave none."""
     values: dict[str, Any] = {"molecule": entry["smiles"]}
