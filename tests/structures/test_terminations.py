@@ -140,7 +140,7 @@ LLZTO_FACES = [(0, 0, 1), (1, 1, 0), (1, 1, 1)]
 
 @pytest.mark.parametrize("miller", LLZTO_FACES)
 def test_garnet_faces_have_several_cuts_without_dipole_that_keep_every_octahedron(llzto, miller):
-    """ZrO6 and TaO6 share no oxygen: a stoichiometric cut breaks La-O and Li-O alone, as no plane without dipole does."""
+    """ZrO6 and TaO6 share no oxygen: such a cut breaks La-O and Li-O alone, as no plane without dipole does."""
     face = crystal_face(llzto[0], miller)
     listed = terminations(llzto[0], miller)
     good = [t for t in listed if not (t.polar or t.shells_cut)]
