@@ -364,8 +364,9 @@ def _about_model(question: Question, evidence: Evidence) -> list[str]:
             f"the slab is {model.slab.thickness_A:.1f} Å thick, thinner than the preset's {question.floor_A:.1f} Å"
         )
     if not model.covers:
+        part = covered_part(from_text(evidence.complex.xyz))
         told.append(
-            "the molecule leaves part of the cell bare: an energy per area would mean the cell, so none is given"
+            f"the molecule covers {100 * part:.0f} % of the cell: an energy per area is of the covered part only"
         )
     if model.chain_mismatch_percent is not None:
         told.append(f"the chain is stretched by {model.chain_mismatch_percent:.1f} % to fit the slab")

@@ -54,6 +54,7 @@ class Comparison(Record):
     """A computed number with the published one beside it."""
 
     quantity: str
+    published_quantity: str = Field(description="the same, or what `quantity` stands in for")
     computed: float
     published: float
     difference: float = Field(description="computed minus published")
@@ -134,14 +135,14 @@ def _compare(quantity: Quantity, published: PublishedValue, record: AnswerRecord
     method = record.provenance.method
     return Comparison(
         quantity=quantity.quantity,
+        published_quantity=published.quantity,
         computed=quantity.value,
         published=published.value,
         difference=quantity.value - published.value,
         unit=published.unit,
         converged=quantity.converged,
         surrogate=method.surrogate,
-        label=_label(method.level, method.surrogate, published)
-        + ("" if quantity.quantity == published.quantity else f"; published is the {published.quantity}"),
+        label=_label(method.level, method.surrogate, published),
         doi=published.source.doi,
     )
 

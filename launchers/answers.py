@@ -113,8 +113,9 @@ def _print_published(record: Answer) -> None:
     from interlith.analysis.compare import beside
 
     for row in beside(record):
+        stands_in = "" if row.quantity == row.published_quantity else f"{row.quantity} "
         say(
-            f"Published {row.quantity}: {row.published:g} {row.unit} (doi {row.doi}); "
-            f"here {shown(row.computed)} {row.unit}",
+            f"Published {row.published_quantity}: {row.published:g} {row.unit} (doi {row.doi}); "
+            f"here {stands_in}{shown(row.computed)} {row.unit}",
             f"  {row.label}",
         )

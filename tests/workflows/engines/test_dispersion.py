@@ -10,7 +10,7 @@ from dftd3.interface import DispersionModel, RationalDampingParam
 from interlith.structures.errors import RequestError
 from interlith.workflows.engines import catalogue
 from interlith.workflows.engines.contract import EngineChoice
-from interlith.workflows.engines.dispersion import add_d3bj, refuse_dispersion
+from interlith.workflows.engines.dispersion import add_d3bj, d3bj_energy, refuse_dispersion
 
 PLAIN = EngineChoice(name="sevennet-0")
 WITH = EngineChoice(name="sevennet-0", dispersion="d3bj")
@@ -43,6 +43,14 @@ def test_the_damping_is_two_body_d3bj_of_pbe():
         expected = DispersionModel(atoms.numbers, atoms.positions / Bohr).get_dispersion(explicit, grad=False)
         atoms.calc = catalogue.load(WITH).calculator().mixer.calcs[1]
         assert atoms.get_potential_energy() == pytest.approx(expected["energy"] * Hartree, rel=1e-6)
+
+
+def test_the_energy_alone_is_what_is_added():
+    atoms = cells.lithium()
+    entry = catalogue.find(PLAIN)
+    assert d3bj_energy(atoms, entry) == pytest.approx(difference(atoms)[0], abs=1e-6)
+    with pytest.raises(RequestError, match="functional behind it is unknown"):
+        d3bj_energy(atoms, catalogue.find(EngineChoice(name="emt")))
 
 
 def test_the_method_says_that_dispersion_was_added():
