@@ -231,11 +231,12 @@ def miller_from(indices: str | Iterable[int], where: str = "miller") -> Miller:
     RequestError
         If they are not three integers, or all zero.
     """
-    found = re.findall(r"-?\d+" if re.search(r"[,\s]", str(indices).strip()) else r"-?\d", str(indices))
-    foreign = re.sub(r"[\d\s,()\[\]-]", "", str(indices))
-    if len(found) != 3 or foreign or not any(int(x) for x in found):
+    plain = str(indices).strip().strip("()[]").strip()
+    between = r"(?:\s*,\s*|\s+)"
+    found = re.fullmatch(r"(-?[1-9]|0)" * 3, plain) or re.fullmatch(between.join([r"(-?[1-9]\d*|0)"] * 3), plain)
+    if not found or not any(int(x) for x in found.groups()):
         raise RequestError(f"Miller indices {indices!r} are not three integers, one of them not 0", where, "e.g. 1,1,0")
-    h, k, m = (int(x) for x in found)
+    h, k, m = (int(x) for x in found.groups())
     return h, k, m
 
 

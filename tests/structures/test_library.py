@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,12 @@ def test_every_file_of_the_library_has_a_source_and_the_other_way_round():
         library.crystal_source(name)["file"] for name in library.crystal_names()
     }
     assert all(library.crystal_source(name)["source"] for name in library.crystal_names())
+
+
+def test_formulas_are_told_without_the_rounding_of_occupancies():
+    told = {name: library.crystal_source(name)["formula"] for name in library.crystal_names()}
+    assert not {name: formula for name, formula in told.items() if re.search(r"\.\d{4}", formula)}
+    assert told["LAGP_x0.5_nominal"].startswith("Li9 Al3 ")
 
 
 def test_aliases_lead_to_crystals_and_hide_none():

@@ -152,7 +152,9 @@ def test_indices_read_back_however_they_are_written(miller):
         assert miller_from(text) == miller
 
 
-@pytest.mark.parametrize("wrong", ["000", "11", "1111", "a10", "", "1.5,1,0", (0, 0, 0), (1, 1)])
+@pytest.mark.parametrize(
+    "wrong", ["000", "11", "1111", "a10", "", "1.5,1,0", (0, 0, 0), (1, 1), "1--10", "1-1-0", "1,,0", "1 1 0 -"]
+)
 def test_indices_that_are_none_are_refused(wrong):
     with pytest.raises(RequestError, match="not three integers"):
         miller_from(wrong)
