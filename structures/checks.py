@@ -74,15 +74,8 @@ def findings(model: Model | Atoms) -> list[Finding]:
     if unsound is not None:
         return [unsound]
     bonds = covalent_bonds(atoms)
-    found = [*short_contacts(atoms), *wholes.speared_rings(atoms, bonds)]
-    if isinstance(model, InterfaceModel):
-        return [*found, *_of_interface(model, atoms), *missing_neighbours(atoms, bonds)]
-    if isinstance(model, AdlayerModel):
-        return [*found, *_of_adlayer(model, atoms, bonds)]
-    if isinstance(model, MoleculeModel):
-        return [*found, *_of_molecule(model, atoms, bonds)]
-    sides = layouts.wrong_sides(atoms) if layouts.SIDE in atoms.arrays else []
-    return [*found, *sides, *missing_neighbours(atoms, bonds), *layouts.wrong_charge(atoms)]
+    told = _against_record(model, atoms, bonds)
+    return [*told, *short_contacts(atoms), *wholes.speared_rings(atoms, bonds)]
 
 
 def check_atoms(atoms: Atoms, where: str) -> None:
@@ -127,6 +120,18 @@ def check_surface_vectors(vectors: NDArray[np.float64], where: str) -> None:
     if not np.isfinite(rows).all() or area <= 1e-3 * max(lengths.prod(), 1e-9):
         told = ", ".join("(" + " ".join(f"{x:g}" for x in row) + ")" for row in rows)
         raise RequestError(f"surface vectors {told} are zero or co-linear", where, "give two that span the plane")
+
+
+def _against_record(model: Model | Atoms, atoms: Atoms, bonds: Bonds) -> list[Finding]:
+    """Return what a model does not keep of its record, valences included; of bare atoms nothing else is claimed."""
+    if isinstance(model, InterfaceModel):
+        return [*_of_interface(model, atoms), *missing_neighbours(atoms, bonds)]
+    if isinstance(model, AdlayerModel):
+        return _of_adlayer(model, atoms, bonds)
+    if isinstance(model, MoleculeModel):
+        return _of_molecule(model, atoms, bonds)
+    sides = layouts.wrong_sides(atoms) if layouts.SIDE in atoms.arrays else []
+    return [*sides, *layouts.wrong_charge(atoms), *missing_neighbours(atoms, bonds)]
 
 
 def _of_interface(model: InterfaceModel, atoms: Atoms) -> list[Finding]:

@@ -11,6 +11,7 @@ from ase.formula import Formula
 
 from interlith.structures.bonds import NONMETALS, OXIDATION
 from interlith.structures.findings import Finding, named
+from interlith.structures.oxidation import USUAL_STATES
 from interlith.structures.records import AdlayerModel, Integers2x2, InterfaceModel, SlabFacts
 
 SIDE = "side"
@@ -136,7 +137,7 @@ def wrong_charge(atoms: Atoms) -> list[Finding]:
         if charges is not None and charges[own].any():
             found += _charged(atoms, own, where)
         elif _ionic(atoms[own]):
-            told = f"charge of {where} not checked: no oxidation states are known"
+            told = f"charge of {where} not checked: no oxidation states are known{_usual(atoms[own])}"
             found.append(Finding("charge", told, "give the crystal's file charges", fault=False))
     return found
 
@@ -151,6 +152,17 @@ def _charged(atoms: Atoms, own: np.ndarray, where: str) -> list[Finding]:
     told = ", ".join(f"{len(q)} {s}{q.mean():+g}" for s, q in states.items())
     mend = "give back the ions that are missing, or remove those too many"
     return [Finding("charge", f"{where} has a charge of {net:+.2f} e ({told})", mend, _whole(np.flatnonzero(own)))]
+
+
+def _usual(atoms: Atoms) -> str:
+    """Return the charge that atoms would have were each element's only usual state its own; empty if that is zero."""
+    counts = Counter(atoms.get_chemical_symbols())
+    states = {symbol: USUAL_STATES.get(symbol, ()) for symbol in sorted(counts)}
+    if any(len(choices) != 1 for choices in states.values()):
+        return ""
+    net = sum(n * states[symbol][0] for symbol, n in counts.items())
+    told = ", ".join(f"{symbol}{choices[0]:+d}" for symbol, choices in states.items())
+    return f"; with the usual ones ({told}) it would be {net:+d} e" if net else ""
 
 
 def _ionic(atoms: Atoms) -> bool:
