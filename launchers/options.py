@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Annotated, NamedTuple
 
 import typer
@@ -41,13 +43,38 @@ Workspace = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]
 All = Annotated[bool, typer.Option("--all", help="Every built-in system.")]
-Output = Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the files.")]
+Output = Annotated[
+    Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the files.", callback=lambda p: writable(p))
+]
 MaxMiller = Annotated[int, typer.Option("--max-miller", min=1, max=4, help="Largest index of a face.")]
 MaxArea = Annotated[float, typer.Option("--max-area", min=1.0, help="Largest common cell, Å².")]
 MaxStrain = Annotated[float, typer.Option("--max-strain", min=0.0, max=0.5, help="Largest strain, a fraction.")]
 FilterSystem = Annotated[str | None, typer.Option("--system", help="Only this system.")]
 FilterQuantity = Annotated[str | None, typer.Option("--quantity", help="Only this quantity.")]
 FilterEngine = Annotated[str | None, typer.Option("--engine", help="Only this engine.")]
+
+
+def writable(folder: Path) -> Path:
+    """Return a folder after making sure that files can be put there; it is not left behind.
+
+    Raises
+    ------
+    RequestError
+        If it is a file, or it cannot be made or written to.
+    """
+    new = [each for each in (folder, *folder.parents) if not each.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        why = f"cannot write into {str(folder)!r}: {error.strerror}"
+        raise RequestError(why, "--output", "name a folder that can be made and written to") from error
+    finally:
+        for each in new:
+            with suppress(OSError):
+                each.rmdir()
+    return folder
 
 
 class Face(NamedTuple):

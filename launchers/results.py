@@ -57,17 +57,17 @@ def stored_records(folder: Path, *, uuid: str | None = None) -> list[StoredRecor
 def result_rows(
     stored: Iterable[StoredRecord], *, system: str | None = None, quantity: str | None = None, engine: str | None = None
 ) -> list[Row]:
-    """Return one row per quantity, filtered by exact names.
+    """Return one row per quantity, filtered by exact names; none for an engine that computed nothing here.
 
     Raises
     ------
     RequestError
-        If a filter names what no stored record has.
+        If a filter names a system or quantity that no stored record has.
     """
     rows = [row for each in stored for row in record_rows(each)]
     for column, wanted in {"system": system, "quantity": quantity, "engine": engine}.items():
         known = {row[column] for row in rows}
-        if wanted is not None and rows and wanted not in known:
+        if wanted is not None and rows and wanted not in known and column != "engine":
             raise unknown_name(column, wanted, known, f"--{column}")
         rows = [row for row in rows if wanted in (None, row[column])]
     return rows

@@ -5,14 +5,13 @@ A method (an engine, a threshold, a thickness) never comes from here.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
-from yaml import YAMLError
 
-from interlith.structures.errors import RequestError
-from interlith.workflows.engines.settings import FILE, EngineSettings
+from interlith.workflows.engines.settings import PREFIX, EngineSettings, settings_of, unknown_setting
 
 
 class Settings(EngineSettings):
@@ -24,26 +23,16 @@ class Settings(EngineSettings):
     workers: int | None = Field(default=None, ge=1, description="jobs side by side; None: by cores")
 
 
-def settings_file() -> Path:
-    """Return the person's settings file, whether it exists or not."""
-    return Path.home() / FILE
-
-
 def settings(workspace: Path | None = None, workers: int | None = None) -> Settings:
     """Return the settings, with what was given on the command line first.
 
     Raises
     ------
     RequestError
-        If a setting is unknown or has a value it cannot have.
+        If a setting is unknown or has a value it cannot have, in the environment or in the file.
     """
+    for name in (name for name in os.environ if name.startswith(PREFIX)):
+        if name.removeprefix(PREFIX).lower() not in Settings.model_fields:
+            raise unknown_setting(Settings, name, "environment")
     given = {"workspace": workspace, "workers": workers}
-    try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
-    except ValidationError as error:
-        fault = error.errors()[0]
-        name = ".".join(str(part) for part in fault["loc"])
-        what = f"setting {name} = {fault['input']!r}: {fault['msg']}"
-    except YAMLError as error:
-        what = f"not YAML: {error}"
-    raise RequestError(what, f"INTERLITH_… or {settings_file()}", f"known: {', '.join(Settings.model_fields)}")
+    return settings_of(Settings, **{name: value for name, value in given.items() if value is not None})

@@ -34,7 +34,8 @@ def results(
         context.obj = {"workspace": workspace, "as_json": as_json}
         return
     folder = settings(workspace).workspace
-    rows = result_rows(stored_records(folder), system=system, quantity=quantity, engine=engine)
+    stored = stored_records(folder)
+    rows = result_rows(stored, system=system, quantity=quantity, engine=engine)
     if as_json:
         print_json(rows)
         return
@@ -42,8 +43,13 @@ def results(
     cells = [[*(row[column] for column in columns), spread_text(row), row["record"][:8]] for row in rows]
     print_table(f"Results in {folder}", [*columns, "spread", "record"], cells)
     here = f"--workspace {shlex.quote(str(folder))}"
-    shown = f"Next: interlith results show {rows[0]['record'][:8]} {here}" if rows else ""
-    note(shown or f"Nothing yet: interlith run SYSTEM {here}")
+    if rows:
+        note(f"Next: interlith results show {rows[0]['record'][:8]} {here}")
+    elif stored:
+        engines = sorted({each.record.provenance.method.engine for each in stored})
+        note(f"Nothing with these filters; the engines here are {', '.join(engines)}")
+    else:
+        note(f"Nothing yet: interlith run SYSTEM {here}")
 
 
 @app.command("show")

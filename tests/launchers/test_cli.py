@@ -22,26 +22,7 @@ VERBS = {command.name: command.callback for command in cli.app.registered_comman
 }
 
 
-@pytest.fixture(autouse=True)
-def own_home(tmp_path, monkeypatch):
-    """No settings of the person who runs the tests; an empty folder to work in."""
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("INTERLITH_WORKSPACE", raising=False)
-    monkeypatch.chdir(tmp_path)
-
-
-def outcome(capfd, *arguments) -> tuple[int, str, str]:
-    status = invoke([str(argument) for argument in arguments])
-    told = capfd.readouterr()
-    return status, told.out, told.err
-
-
-def refusal(capfd, *arguments) -> str:
-    """Return the one line of a request that is refused, and check that it is one."""
-    status, out, err = outcome(capfd, *arguments)
-    assert (status, out) == (2, ""), err
-    assert err.startswith("error: ") and err.count("\n") == 1, err
-    return err.removeprefix("error: ").strip()
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 def test_help_is_quick_and_loads_nothing_heavy():
@@ -74,8 +55,8 @@ def test_an_option_means_the_same_in_every_verb():
 
 
 @pytest.mark.parametrize("verb", [v for v in VERBS if v != "show"])
-def test_every_verb_explains_itself_and_takes_json(capfd, verb):
-    status, out, err = outcome(capfd, verb, "--help")
+def test_every_verb_explains_itself_and_takes_json(outcome, verb):
+    status, out, err = outcome(verb, "--help")
     assert (status, err) == (0, "")
     assert "--json" in out
 
@@ -115,13 +96,13 @@ def test_an_error_is_one_line_and_a_status(capfd, monkeypatch, error, status, li
     assert "Traceback" in capfd.readouterr().err
 
 
-def test_a_word_that_is_no_command_is_refused(capfd):
-    assert "No such command 'rum'" in refusal(capfd, "rum")
-    assert "No such option" in refusal(capfd, "run", "--colour")
+def test_a_word_that_is_no_command_is_refused(refusal):
+    assert "No such command 'rum'" in refusal("rum")
+    assert "No such option" in refusal("run", "--colour")
 
 
-def test_without_arguments_the_help_is_shown(capfd):
-    status, out, _ = outcome(capfd)
+def test_without_arguments_the_help_is_shown(outcome):
+    status, out, _ = outcome()
     assert status == 0 and "Usage: interlith" in out
 
 
@@ -135,24 +116,24 @@ def test_the_process_itself_ends_so(tmp_path):
     assert "error: unknown system 'li-lagq'; did you mean li-lagp" in done.stderr.splitlines()[-1]
 
 
-def test_systems_are_listed_with_their_published_values(capfd):
-    status, out, err = outcome(capfd, "systems", "--json")
+def test_systems_are_listed_with_their_published_values(outcome):
+    status, out, err = outcome("systems", "--json")
     assert (status, err) == (0, "")
     listed = {document["system"]: document for document in json.loads(out)}
     assert {"li-lagp", "li-lif", "li-li2o", "li-cu", "al-cu"} <= set(listed)
     assert [value["value"] for value in listed["li-lagp"]["published"]] == [-1.14]
-    status, out, _ = outcome(capfd, "systems", "li-lagp")
+    status, out, _ = outcome("systems", "li-lagp")
     assert status == 0 and "10.1039/d4ee02075h" in out and "-1.14" in out
 
 
-def test_engines_say_what_is_missing_and_how_to_get_it(capfd):
-    _, out, _ = outcome(capfd, "engines", "--json")
+def test_engines_say_what_is_missing_and_how_to_get_it(outcome):
+    _, out, _ = outcome("engines", "--json")
     engines = {row["name"]: row for row in json.loads(out)}
     assert engines["emt"]["installed"] and engines["emt"]["surrogate"]
     for name in ("chgnet", "sevennet-0", "sevennet-l3i5"):
         assert engines[name]["installed"] or "pip install" in engines[name]["get"]
     assert {row["tag"] for row in engines["emt"]["surface_energies"]} == {"recalled"}
-    status, out, _ = outcome(capfd, "engines", "emt")
+    status, out, _ = outcome("engines", "emt")
     assert status == 0 and "Surface energies measured with emt" in out and "(111) < (100) < (110): holds" in out
 
 
@@ -175,8 +156,8 @@ def test_engines_say_what_is_missing_and_how_to_get_it(capfd):
         (["results", "--workspace", "nowhere"], "no workspace here ("),
     ],
 )
-def test_a_wrong_request_is_one_line(capfd, arguments, line):
-    assert line in refusal(capfd, *arguments)
+def test_a_wrong_request_is_one_line(refusal, arguments, line):
+    assert line in refusal(*arguments)
 
 
 @pytest.mark.parametrize(
@@ -190,8 +171,8 @@ def test_a_wrong_request_is_one_line(capfd, arguments, line):
         ("0001", "four indices for Al, whose angles are 90.0 90.0 90.0°"),
     ],
 )
-def test_a_face_that_is_none_is_refused(capfd, miller, line):
-    told = refusal(capfd, "run", "--a", "Al", "--b", "Cu", "--miller-a", miller, "--miller-b", "100")
+def test_a_face_that_is_none_is_refused(refusal, miller, line):
+    told = refusal("run", "--a", "Al", "--b", "Cu", "--miller-a", miller, "--miller-b", "100")
     assert line in told and "--miller-a" in told
 
 
@@ -225,8 +206,37 @@ def test_settings_come_from_the_line_then_the_environment_then_the_file(tmp_path
     assert settings(Path("from-line")).workspace == Path("from-line")
 
 
-@pytest.mark.parametrize("text", ["worksapce: x\n", "workers: many\n", "workers: [\n"])
-def test_a_wrong_settings_file_is_one_line(capfd, tmp_path, text):
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("worksapce: x\n", "unknown setting 'worksapce' (~/.interlith.yaml); did you mean workspace"),
+        ("INTERLITH_WORKER: 2\n", "unknown setting 'INTERLITH_WORKER' (~/.interlith.yaml); did you mean workers"),
+        ("colour: red\n", "known: device, keep_memory, threads, workers, workspace"),
+        ("workers: many\n", "setting workers = 'many'"),
+        ("workers: [\n", "cannot read the settings: while parsing"),
+        ("- workers\n", "it holds ['workers'], not names and values"),
+    ],
+)
+def test_a_wrong_settings_file_is_one_line(refusal, tmp_path, text, told):
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / ".interlith.yaml").write_text(text)
-    assert ".interlith.yaml" in refusal(capfd, "status")
+    line = refusal("status")
+    assert told in line and ".interlith.yaml" in line
+
+
+def test_a_misspelt_setting_in_the_environment_is_refused_with_the_nearest(refusal, monkeypatch):
+    monkeypatch.setenv("INTERLITH_WORKSPCE", "x")
+    assert "unknown setting 'INTERLITH_WORKSPCE' (environment); did you mean workspace" in refusal("status")
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "/proc/models", "/dev/null"])
+@pytest.mark.parametrize("verb", [("build", "al-cu"), ("scan", "--a", "Al", "--b", "Cu")])
+def test_files_are_not_promised_where_none_can_be_written(refusal, tmp_path, verb, place):
+    (tmp_path / "file").touch()
+    told = refusal(*verb, "-o", place)
+    assert told.startswith(f"cannot write into '{place}'") and "(--output)" in told
+
+
+def test_a_refused_request_leaves_no_folder_behind(refusal, tmp_path):
+    assert "unknown system" in refusal("build", "al-cuu", "-o", "new/folder")
+    assert not (tmp_path / "new").exists()

@@ -33,11 +33,18 @@ def test_filters_keep_what_they_name(stored):
 
 
 @pytest.mark.parametrize(
-    ("column", "wrong", "near"), [("system", "li-lagq", "li-lagp"), ("engine", "chgnett", "chgnet")]
+    ("column", "wrong", "near"),
+    [("system", "li-lagq", "li-lagp"), ("quantity", "work_of_seperation", "work_of_separation")],
 )
 def test_a_filter_on_nothing_names_its_neighbours(stored, column, wrong, near):
     with pytest.raises(RequestError, match=rf"unknown {column} '{wrong}' \(--{column}\); did you mean .*{near}"):
         result_rows(stored, **{column: wrong})
+
+
+@pytest.mark.parametrize("name", ["sevennet-0", "an engine of tomorrow"])
+def test_an_engine_that_computed_nothing_here_has_no_rows(stored, name):
+    assert result_rows(stored, engine=name) == []
+    assert result_rows(stored, engine=name, system="li-lif") == []
 
 
 def test_a_record_is_found_by_its_start_or_its_system(stored):

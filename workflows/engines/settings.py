@@ -6,20 +6,23 @@ Read from the environment (prefix ``INTERLITH_``), then ``~/.interlith.yaml``, t
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 from yaml import YAMLError
 
-from interlith.structures.errors import RequestError
+from interlith.structures.errors import RequestError, unknown_name
 
 FILE = ".interlith.yaml"
+PREFIX = "INTERLITH_"
+Kind = TypeVar("Kind", bound="EngineSettings")
 
 
 class EngineSettings(BaseSettings):
     """What engines need to know of the machine."""
 
-    model_config = SettingsConfigDict(env_prefix="INTERLITH_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
     threads: int | None = Field(default=None, ge=1, description="per engine; None leaves it to OMP_NUM_THREADS")
     device: str = Field(default="cpu", pattern=r"^(cpu|mps|cuda(:\d+)?)$", description="where learned engines run")
@@ -35,7 +38,7 @@ class EngineSettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put the environment before the file in the home folder."""
-        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=Path.home() / FILE)
+        return init_settings, env_settings, _HomeFile(settings_cls, yaml_file=Path.home() / FILE)
 
 
 def engine_settings() -> EngineSettings:
@@ -44,17 +47,64 @@ def engine_settings() -> EngineSettings:
     Raises
     ------
     RequestError
-        If a value is not allowed, or the file in the home folder cannot be read.
+        See :func:`settings_of`.
+    """
+    return settings_of(EngineSettings)
+
+
+def settings_of(kind: type[Kind], **given: Any) -> Kind:
+    """Return settings of a kind, with what is given first.
+
+    Parameters
+    ----------
+    kind
+        Which settings.
+    **given
+        Values that go before the environment and the file.
+
+    Raises
+    ------
+    RequestError
+        If a name is unknown (the nearest is suggested), a value is not allowed, or the file in the home folder cannot
+        be read.
     """
     try:
-        return EngineSettings()
+        return kind(**given)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
+        fault = error.errors()[0]
+        name = ".".join(str(part) for part in fault["loc"])
+        place = f"{PREFIX}{name.upper()} or ~/{FILE}"
+        if fault["type"] == "extra_forbidden":
+            raise unknown_setting(kind, name, f"~/{FILE}") from error
         raise RequestError(
-            f"setting {name} = {first['input']!r}: {first['msg']}",
-            f"INTERLITH_{name.upper()} or ~/{FILE}",
-            "correct or remove it",
+            f"setting {name} = {fault['input']!r}: {fault['msg']}", place, "correct or remove it"
         ) from error
     except (YAMLError, OSError, UnicodeDecodeError) as error:
         raise RequestError(f"cannot read the settings: {error}", f"~/{FILE}", "mend or remove the file") from error
+
+
+def unknown_setting(kind: type[EngineSettings], name: str, place: str) -> RequestError:
+    """Return the error for a setting that there is not, the nearest named; a prefix before it is overlooked.
+
+    Parameters
+    ----------
+    kind
+        Which settings there are.
+    name
+        As it was written.
+    place
+        Where.
+    """
+    near = unknown_name("setting", name.upper().removeprefix(PREFIX).lower(), kind.model_fields, place)
+    return RequestError(f"unknown setting {name!r}", place, near.mend)
+
+
+class _HomeFile(YamlConfigSettingsSource):
+    """The file in the home folder, which must hold names and values."""
+
+    def _read_file(self, path: Any) -> dict[str, Any]:
+        # Typed as a dictionary, but it is whatever the file holds.
+        found: object = super()._read_file(path)
+        if not isinstance(found, dict):
+            raise YAMLError(f"it holds {found!r}, not names and values such as threads: 2")
+        return found
