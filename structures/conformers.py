@@ -20,6 +20,7 @@ from scipy.spatial.distance import cdist, pdist, squareform
 
 from interlith.structures.errors import RequestError
 from interlith.structures.rings import speared
+from interlith.structures.smiles import canonical
 from interlith.structures.tacticity import stereo_kept
 
 Floats = NDArray[np.float64]
@@ -30,10 +31,17 @@ ALIKE_A = 0.3
 """Conformers nearer than this (RMSD of heavy atoms, equivalent atoms exchanged) are one."""
 FOLDED_A = 3.3
 """Donors that one Li can chelate stand within this: two Li-O of 1.95 Å at right angles and a little more."""
-MOST_ATTEMPTS, FEWEST_ATTEMPTS, ATOM_BUDGET = 20, 4, 400
-TIME_LIMIT_s = 40
+MOST_ATTEMPTS, FEWEST_ATTEMPTS, ATOM_BUDGET = 20, 1, 400
+TIME_LIMIT_s = 50
+TRIES, TRIES_FOLDED = 10, 3
+"""Of distance geometry for one start, before another way is tried; RDKit's default of ten an atom takes minutes."""
+WAYS = ((False, True), (True, True), (True, False))
+"""Ways of embedding, in order: from random coordinates or not, with ETKDG's rules for flat groups or not (chains of
+many nitriles fail with them)."""
 STRETCHED, TOUCHING, TOUCHING_ION = 1.3, 0.58, 0.8
-STEPS = 2000
+MOST_STEPS, STEP_BUDGET = 2000, 100_000
+LARGE = 150
+"""Atoms above which distance geometry starts from random coordinates at once: from eigenvalues it fails."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,9 @@ def generate(mol: Chem.Mol, seed: int = 0) -> Ensemble:
     starts = list(_starts(work, attempts, seed))
     if not starts:
         raise RequestError(
-            f"no 3D geometry found for {Chem.MolToSmiles(Chem.RemoveHs(mol))}", "molecule", "check rings and stereo"
+            f"no 3D geometry found for {_shortened(mol)} of {mol.GetNumAtoms()} atoms",
+            "molecule",
+            "check rings and stereo, or take fewer units",
         )
     relaxed, energies, field = relaxed_by_force_field(work, starts)
     return ranked(mol, relaxed, energies, field)
@@ -111,7 +121,7 @@ def ranked(mol: Chem.Mol, positions: list[Floats], energies_eV: list[float], ran
     sound = [k for k in order if not faults(mol, positions[k])]
     if not sound:
         raise RequestError(
-            f"no sound geometry of {Chem.MolToSmiles(Chem.RemoveHs(mol))}: {faults(mol, positions[order[0]])[0]}",
+            f"no sound geometry of {_shortened(mol)}: {faults(mol, positions[order[0]])[0]}",
             "molecule",
             "try another seed",
         )
@@ -184,6 +194,7 @@ def folded_starts(mol: Chem.Mol, count: int, seed: int) -> list[tuple[Floats, tu
         if narrowed is None:
             continue
         parameters = _parameters(seed + k)
+        parameters.maxIterations = TRIES_FOLDED
         parameters.SetBoundsMat(narrowed)
         parameters.useRandomCoords = True
         found += [(start, chosen) for start in _embedded(mol, 1, parameters)]
@@ -230,7 +241,7 @@ def relaxed_by_force_field(
         field = _force_field(work, properties, k)
         for i, j in _couples(held[k]) if held else ():
             _hold(field, properties is not None, i, j)
-        field.Minimize(maxIts=STEPS)
+        field.Minimize(maxIts=min(MOST_STEPS, STEP_BUDGET // mol.GetNumAtoms()))
         energies.append(_force_field(work, properties, k).CalcEnergy() * kcal / mole)
     name = "MMFF94s" if properties is not None else "UFF"
     return [work.GetConformer(k).GetPositions() for k in range(len(starts))], energies, name
@@ -270,6 +281,12 @@ class Likeness:
         return float(np.sqrt(squares / (len(self._frame) + sum(map(len, self._classes)))))
 
 
+def _shortened(mol: Chem.Mol) -> str:
+    """Return a molecule's SMILES, the middle of a long one left out."""
+    text = canonical(mol)
+    return text if len(text) <= 60 else f"{text[:28]}...{text[-28:]}"
+
+
 def _attempts(mol: Chem.Mol) -> int:
     """Return how many starts a molecule gets: few for stiff ones, and for large ones, whose starts are dear."""
     flexible = 2 + 4 * rdMolDescriptors.CalcNumRotatableBonds(mol, strict=False)
@@ -280,13 +297,22 @@ def _starts(mol: Chem.Mol, attempts: int, seed: int) -> Iterator[Floats]:
     """Yield embedded starts: two thirds free, a third folded where a chain with donors can fold."""
     flexible = rdMolDescriptors.CalcNumRotatableBonds(mol, strict=False) >= 3 and len(donors(mol)) >= 3
     folded = attempts // 3 if flexible else 0
-    free = _embedded(mol, attempts - folded, _parameters(seed))
-    if not free:
-        parameters = _parameters(seed)
-        parameters.useRandomCoords = True
-        free = _embedded(mol, attempts - folded, parameters)
-    yield from free
+    yield from _free_starts(mol, attempts - folded, seed)
     yield from (start for start, _ in folded_starts(mol, folded, seed))
+
+
+def _free_starts(mol: Chem.Mol, count: int, seed: int) -> list[Floats]:
+    """Return starts by the first way of embedding that finds any."""
+    for random_start, knowledge in WAYS[1 if mol.GetNumAtoms() > LARGE else 0 :]:
+        parameters = _parameters(seed)
+        parameters.useRandomCoords = random_start
+        parameters.useBasicKnowledge = knowledge
+        # One start first: a way that fails for a molecule fails slowly, and for each start again.
+        first = _embedded(mol, 1, parameters)
+        if first:
+            parameters.randomSeed += 1
+            return first + (_embedded(mol, count - 1, parameters) if count > 1 else [])
+    return []
 
 
 def _parameters(seed: int) -> Any:
@@ -295,6 +321,7 @@ def _parameters(seed: int) -> Any:
     parameters: Any = rdDistGeom.ETKDGv3()
     parameters.randomSeed = seed % 2**30 + 1
     parameters.timeout = TIME_LIMIT_s
+    parameters.maxIterations = TRIES
     return parameters
 
 
@@ -302,11 +329,11 @@ def _embedded(mol: Chem.Mol, count: int, parameters: Any) -> list[Floats]:
     """Return the geometries that distance geometry finds, Å."""
     work = Chem.Mol(mol)
     try:
-        found = list(rdDistGeom.EmbedMultipleConfs(work, count, parameters))
+        rdDistGeom.EmbedMultipleConfs(work, count, parameters)
     except (RuntimeError, ValueError):
         # RDKit raises on bounds that cannot be smoothed; the caller counts what was found.
         return []
-    return [work.GetConformer(k).GetPositions() for k in found]
+    return [conformer.GetPositions() for conformer in work.GetConformers()]
 
 
 def _narrowed(bounds: Floats, chosen: tuple[int, ...]) -> Floats | None:

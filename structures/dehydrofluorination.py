@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from rdkit import Chem
 
 from interlith.structures.errors import RequestError
-
-UNIT = "unit"
+from interlith.structures.smiles import UNIT
 
 
 def without_hf(

@@ -11,12 +11,10 @@ from rdkit import Chem
 
 from interlith.structures.geometry import to_text
 from interlith.structures.records import MoleculeFacts, MoleculeModel, Origin
-from interlith.structures.smiles import canonical, is_metal, multiplicity
+from interlith.structures.smiles import UNIT, canonical, is_metal, multiplicity
 
 FORMAL_CHARGE = "formal_charge"
 """Per-atom array of a molecule: formal charges, e, integers; they sum to ``MoleculeFacts.charge_e``."""
-UNIT = "unit"
-"""Per-atom array of an oligomer, and atom property: its repeat unit from 0, -1 in a cap."""
 ORDERS = {
     1.0: Chem.BondType.SINGLE,
     1.5: Chem.BondType.AROMATIC,

@@ -10,13 +10,11 @@ from rdkit import Chem
 from interlith.structures.dehydrofluorination import without_hf
 from interlith.structures.errors import RequestError
 from interlith.structures.records import MoleculeRecipe
+from interlith.structures.smiles import TEMPLATE as TEMPLATE
+from interlith.structures.smiles import UNIT as UNIT
 from interlith.structures.smiles import canonical, open_ends, parsed
 from interlith.structures.tacticity import set_backbone_stereo
 
-UNIT = "unit"
-"""Atom property and per-atom array: the repeat unit that an atom belongs to, -1 for a cap."""
-TEMPLATE = "template"
-"""Atom property: index of the atom in its repeat unit as written."""
 DEFAULT_UNITS = 3
 LONGEST = 200
 

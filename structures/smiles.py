@@ -18,6 +18,10 @@ METALS = frozenset({
 })
 # fmt: on
 """Elements taken as bare cations beside the molecules that hold them."""
+UNIT = "unit"
+"""Atom property, and per-atom array of an oligomer: its repeat unit from 0, -1 in a cap."""
+TEMPLATE = "template"
+"""Atom property: index of the atom in its repeat unit as written."""
 
 
 def parsed(text: str, where: str = "molecule") -> Chem.Mol:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from rdkit import Chem
 from rdkit.Chem import rdCIPLabeler
 
+from interlith.structures.smiles import TEMPLATE, UNIT
+
 Tacticity = Literal["isotactic", "syndiotactic", "atactic"]
 CLOCKWISE = Chem.ChiralType.CHI_TETRAHEDRAL_CW
 ANTICLOCKWISE = Chem.ChiralType.CHI_TETRAHEDRAL_CCW
@@ -44,12 +46,12 @@ def set_backbone_stereo(mol: Chem.Mol, backbone: Sequence[int], tacticity: Tacti
     centres = sorted((atom for atom in open_centres(mol) if atom in place), key=lambda atom: place[atom])
     if not centres:
         return ()
-    units = list(dict.fromkeys(mol.GetAtomWithIdx(atom).GetIntProp("unit") for atom in centres))
+    units = list(dict.fromkeys(mol.GetAtomWithIdx(atom).GetIntProp(UNIT) for atom in centres))
     draw = random.Random(seed)
     for atom in centres:
         turn = {
             "isotactic": 0,
-            "syndiotactic": units.index(mol.GetAtomWithIdx(atom).GetIntProp("unit")) % 2,
+            "syndiotactic": units.index(mol.GetAtomWithIdx(atom).GetIntProp(UNIT)) % 2,
             "atactic": draw.randrange(2),
         }[tacticity]
         _set_handed(mol, atom, _frame(mol, backbone, place[atom]), turn)
@@ -153,7 +155,7 @@ def _frame(mol: Chem.Mol, backbone: Sequence[int], k: int) -> list[int]:
     """
     index = backbone[k]
     rest = [atom for atom in _ordered(mol.GetAtomWithIdx(index)) if atom.GetIdx() not in backbone]
-    caps = [atom for atom in rest if atom.GetIntProp("unit") < 0]
+    caps = [atom for atom in rest if atom.GetIntProp(UNIT) < 0]
     along = [backbone[k - 1]] if k > 0 else [caps.pop(0).GetIdx()]
     along.append(backbone[k + 1] if k + 1 < len(backbone) else caps.pop().GetIdx())
     others = [atom for atom in rest if atom.GetIdx() not in along]
@@ -162,7 +164,7 @@ def _frame(mol: Chem.Mol, backbone: Sequence[int], k: int) -> list[int]:
 
 def _written(atom: Chem.Atom) -> tuple[int, int]:
     """Return the place of an atom in its repeat unit; hydrogens added later come last."""
-    return (0, atom.GetIntProp("template")) if atom.HasProp("template") else (1, atom.GetIdx())
+    return (0, atom.GetIntProp(TEMPLATE)) if atom.HasProp(TEMPLATE) else (1, atom.GetIdx())
 
 
 def _set_handed(mol: Chem.Mol, index: int, frame: list[int], turn: int) -> None:
