@@ -167,9 +167,10 @@ def shape(recipe: AdlayerRecipe, effort: Effort) -> list[MoleculeModel]:
     """Return the conformers that will be placed, as the engine ranks them; the first is the one a person chose.
 
     An ion by itself has no energy for an engine that knows no charges: its conformers stay as the force field has them.
+    Those of an oligomer say nothing of the infinite chain.
     """
     found = conformers(recipe.side_b, k=2 * (recipe.side_b.conformer + recipe.conformers))
-    if not found[0].facts.charge_e:
+    if recipe.chain == "finite" and not found[0].facts.charge_e:
         found = ranked_conformers(found, effort.engine, fmax=effort.fmax_eV_A, max_calls=effort.max_calls)
     if len(found) <= recipe.side_b.conformer:
         raise RequestError(
