@@ -303,12 +303,9 @@ def test_the_best_cut_comes_first():
         for miller in ((1, 0, 0), (1, 1, 1)):
             listed = terminations(CRYSTALS[name], miller)
             assert [t.index for t in listed] == list(range(len(listed)))
-            ranks = [(t.units_cut > 0, t.polar) for t in listed]
+            ranks = [(t.units_cut > 0, t.polar, t.shells_cut > 0, t.rough) for t in listed]
             assert ranks == sorted(ranks)
             for group in set(ranks):
-                costs = [
-                    t.broken_valence_A2 + abs(t.surface_charge_e_A2)
-                    for t in listed
-                    if (t.units_cut > 0, t.polar) == group
-                ]
+                within = [t for t, rank in zip(listed, ranks, strict=True) if rank == group]
+                costs = [t.broken_valence_A2 + abs(t.surface_charge_e_A2) for t in within]
                 assert costs == pytest.approx(sorted(costs), abs=1e-4)
