@@ -46,7 +46,7 @@ def _document(name: str) -> dict[str, Any]:
         "notes": spec.notes,
         "candidates": [one.model_dump(mode="json") for one in spec.candidates],
         "crystals": {side.crystal: _crystal_source(side.crystal) for side in crystals_of(spec.recipe)},
-        "molecules": molecules,
+        "molecules": {one: _molecule_entry(one) for one in molecules},
         "published": [value.model_dump(mode="json") for value in published_values(spec.name)],
         "claims": [claim.model_dump(mode="json") for claim in published_claims(spec.name)],
     }
@@ -62,6 +62,13 @@ def _crystal_source(crystal: str) -> dict[str, Any] | str:
         return "a file of the person's own"
 
 
+def _molecule_entry(molecule: str) -> dict[str, Any] | str:
+    from interlith.structures.library import canonical_molecule, molecule_entry
+
+    known = canonical_molecule(molecule)
+    return molecule_entry(known) if known else "a SMILES, a repeat unit or a file of the person's own"
+
+
 def _show(document: dict[str, Any]) -> None:
     from interlith.launchers.output import print_table, say
 
@@ -73,6 +80,8 @@ def _show(document: dict[str, Any]) -> None:
     for crystal, source in document["crystals"].items():
         told = source if isinstance(source, str) else "; ".join(str(source[key]) for key in SHOWN if source.get(key))
         say(f"  crystal {crystal}: {told}")
+    for molecule, entry in document["molecules"].items():
+        say(f"  molecule {molecule}: {entry if isinstance(entry, str) else entry['notes']}")
     for table in ("recipe", "calculation", "presets"):
         settings = [[key, str(value)] for key, value in sorted(_flat(document[table]).items())]
         if settings:

@@ -105,3 +105,14 @@ def test_a_dry_run_says_the_jobs_and_the_screening_decides_the_key(capfd):
 )
 def test_what_cannot_be_is_one_line(capfd, arguments, line):
     assert line in refusal(capfd, *arguments)
+
+
+def test_systems_say_what_their_molecules_are(capfd):
+    _, out, _ = outcome(capfd, "systems", "--json")
+    kinds = {each["system"]: (each["kind"], each["side_a"], list(each["molecules"])) for each in json.loads(out)}
+    assert kinds["li-pdol"] == ("adlayer", "Li(100)", ["P-DOL"])
+    assert kinds["litfsi"][:2] == ("molecules", None)
+    status, out, _ = outcome(capfd, "systems", "li-pdol")
+    assert status == 0 and "side B, above: P-DOL" in out and "molecule P-DOL: poly(1,3-dioxolane)" in out
+    status, out, _ = outcome(capfd, "systems", "litfsi")
+    assert status == 0 and "side A" not in out
