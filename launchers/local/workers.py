@@ -171,7 +171,12 @@ def process_handle(pid: int) -> str:
 def is_alive(handle: str) -> bool:
     """Whether the process that a handle names still runs."""
     pid = handle.partition(":")[0]
-    return pid.isdigit() and process_handle(int(pid)) == handle and psutil.Process(int(pid)).status() != "zombie"
+    if not pid.isdigit() or process_handle(int(pid)) != handle:
+        return False
+    try:
+        return psutil.Process(int(pid)).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # a handle of a process that was gone when it was named, or has just gone
+        return False
 
 
 def kill_group(handle: str) -> None:

@@ -1,8 +1,13 @@
 """Who may run when: the ledger alone, without processes."""
 
-import pytest
+from pathlib import Path
 
-from interlith.launchers.local.ledger import Ledger, NewJob
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from interlith.launchers.local.ledger import ENDED, Ledger, NewJob
+from interlith.structures.errors import RequestError
 
 
 def new(name, *parents, index=1, forgiving=False, chain=1):
@@ -124,3 +129,117 @@ def test_half_a_change_is_no_change(ledger):
         complete(ledger, "a")
         _ = 1 / 0
     assert found(ledger) == {"a": "READY", "b": "WAITING"}
+
+
+@st.composite
+def graphs(draw):
+    """A graph of up to nine jobs, how each will end and whether it forgives, and an order."""
+    n = draw(st.integers(1, 9))
+    parents = [draw(st.sets(st.sampled_from(range(k)), max_size=3)) if k else set() for k in range(n)]
+    ends = draw(st.lists(st.sampled_from(["completed", "completed", "failed", "stops"]), min_size=n, max_size=n))
+    forgiving = draw(st.lists(st.booleans(), min_size=n, max_size=n))
+    return parents, ends, forgiving, draw(st.randoms(use_true_random=False))
+
+
+def run_through(ledger, parents, ends, forgiving, order):
+    """Let every job that may run end as it is told to, in some order; return the ledger's states."""
+    names = [str(k) for k in range(len(parents))]
+    enter(ledger, *(new(names[k], *(names[p] for p in parents[k]), forgiving=forgiving[k]) for k in range(len(names))))
+    while tasks := ledger.ready("f", 99):
+        one = order.choice(tasks)
+        seen = found(ledger)
+        assert all(seen[str(p)] in ENDED for p in parents[int(one.uuid)]), "it began before an input had ended"
+        ledger.start(one, "1:1", f"runs/{one.uuid}")
+        if ends[int(one.uuid)] == "failed":
+            fail(ledger, one.uuid)
+        else:
+            complete(ledger, one.uuid, stops=ends[int(one.uuid)] == "stops")
+    return found(ledger)
+
+
+@given(graphs())
+@settings(max_examples=40, deadline=None)
+def test_every_graph_ends_and_each_job_for_a_reason(graph):
+    parents, ends, forgiving, order = graph
+    with Ledger(Path(":memory:")) as ledger:
+        states = run_through(ledger, parents, ends, forgiving, order)
+        assert ledger.strand("f") == []
+        assert ledger.counts("f").total() == len(parents)
+    for k, state in states.items():
+        inputs = parents[int(k)]
+        stopped = any(
+            states[str(p)] == "STOPPED" or (ends[p] == "stops" and states[str(p)] == "COMPLETED") for p in inputs
+        )
+        missing = any(states[str(p)] in ("FAILED", "BLOCKED") for p in inputs) and not forgiving[int(k)]
+        if not stopped and not missing:
+            assert state == ("FAILED" if ends[int(k)] == "failed" else "COMPLETED")
+        else:
+            assert state in ["STOPPED"] * stopped + ["BLOCKED"] * missing
+
+
+@given(graphs())
+@settings(max_examples=20, deadline=None)
+def test_a_graph_without_failures_completes_in_any_order(graph):
+    parents, _, forgiving, order = graph
+    with Ledger(Path(":memory:")) as ledger:
+        states = run_through(ledger, parents, ["completed"] * len(parents), forgiving, order)
+    assert set(states.values()) == {"COMPLETED"}
+
+
+def test_what_was_written_is_there_when_the_file_is_opened_again(tmp_path):
+    path = tmp_path / "state.db"
+    with Ledger(path) as ledger:
+        enter(ledger, new("a"), new("b", "a"))
+        ledger.start(task(ledger, "a"), "12:3.5", "runs/a")
+        before = ledger.jobs()
+    with Ledger(path) as ledger:
+        assert ledger.jobs() == before
+        assert [(t.uuid, t.handle, t.folder) for t in ledger.running()] == [("a", "12:3.5", "runs/a")]
+        assert ledger.jobs()[0].folder == tmp_path / "runs" / "a"
+        fail(ledger, "a")
+    with Ledger(path) as ledger:
+        assert [(job.state, job.why) for job in ledger.jobs()] == [("FAILED", "why"), ("BLOCKED", "a failed")]
+
+
+def test_a_lost_worker_is_counted_and_an_interruption_is_not(ledger):
+    enter(ledger, new("a"))
+    for lost, losses in ((True, 1), (False, 1), (True, 2)):
+        ledger.start(task(ledger, "a"), "1:1", "runs/a")
+        ledger.again(task(ledger, "a"), lost=lost)
+        assert (task(ledger, "a").losses, found(ledger)) == (losses, {"a": "READY"})
+    assert task(ledger, "a").attempts == 3
+    fail(ledger, "a")
+    ledger.revive()
+    assert task(ledger, "a").losses == 0, "a retry begins afresh"
+
+
+def test_flows_are_kept_apart_in_order_of_their_entry(ledger):
+    for key in ("second-name", "a-name"):
+        ledger.add_flow(key, f'{{"of": "{key}"}}', [new(f"{key}-job"), new(f"{key}-child", f"{key}-job")])
+        ledger.settle(key)
+    assert ledger.keys() == ["second-name", "a-name"]
+    assert (ledger.flow("a-name"), ledger.flow("none")) == ('{"of": "a-name"}', None)
+    ledger.stop("a-name")
+    assert dict(ledger.counts("second-name")) == {"READY": 1, "WAITING": 1}
+    assert dict(ledger.counts("a-name")) == {"STOPPED": 2}
+    assert [t.uuid for t in ledger.ready("second-name", 5)] == ["second-name-job"]
+    assert ledger.ready("a-name", 5) == []
+
+
+def test_jobs_put_in_later_can_go_before_what_waits_already(ledger):
+    enter(ledger, new("old", chain=2))
+    ledger.add_jobs("f", [new("urgent")], above=5)
+    ledger.settle("f")
+    assert [t.uuid for t in ledger.ready("f", 5)] == ["urgent", "old"]
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda data: b"\0" * len(data), lambda data: data[:100] + b"\xff" * (len(data) - 100)]
+)
+def test_a_spoilt_file_is_refused_in_one_line(tmp_path, spoil):
+    path = tmp_path / "state.db"
+    Ledger(path).close()
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(RequestError, match=r"state\.db") as caught:
+        Ledger(path)
+    assert "\n" not in str(caught.value)
