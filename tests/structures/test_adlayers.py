@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 from adlayer_cases import ETHER, SLABS, model_of, recipe_of, twisted
@@ -10,9 +12,11 @@ from scipy.spatial.distance import cdist, pdist
 from interlith.structures.adlayers import adlayers, lower_half, molecule_alone, slab_alone
 from interlith.structures.chains import straight_chain
 from interlith.structures.checks import findings
+from interlith.structures.crystals import load_crystal
 from interlith.structures.errors import RequestError
-from interlith.structures.molecules import completed
-from interlith.structures.records import AdlayerModel, MoleculeRecipe
+from interlith.structures.molecules import completed, conformers
+from interlith.structures.records import AdlayerModel, MoleculeRecipe, SideRecipe
+from interlith.structures.slabs import cut_slab
 
 FACTS = slab_facts("Al", (1, 0, 0))
 TEXT_A = 1e-7
@@ -271,3 +275,54 @@ def test_a_chain_that_needs_too_many_atoms_is_refused_with_the_number():
         chained(max_atoms=5)
     needed = int(str(caught.value).split("set adlayer.max_atoms=")[1].split(",")[0])
     assert len(chained(max_atoms=needed, candidates=1)[0].atoms) == needed
+
+
+@pytest.fixture(scope="module")
+def molecules():
+    """Conformers of what the library knows, by name."""
+    return {name: conformers(MoleculeRecipe(molecule=name), k=2) for name in ("DME", "TFSI-", "P-DOL")}
+
+
+def on_crystal(crystal, miller, found, **more):
+    side = SideRecipe(crystal=crystal, miller=miller, thickness_A=5.0)
+    slab, facts = cut_slab(*load_crystal(crystal), side, vacuum_A=15.0)
+    recipe = recipe_of(**more).model_copy(update={"side_a": side})
+    return adlayers(slab, facts, found, recipe, seed=0)
+
+
+@pytest.mark.parametrize(("crystal", "miller"), [("Li", (1, 0, 0)), ("Li", (1, 1, 0)), ("LiF", (1, 0, 0))])
+@pytest.mark.parametrize("name", ["DME", "TFSI-", "P-DOL"])
+def test_library_molecules_on_library_crystals_pass_every_check(molecules, crystal, miller, name):
+    models = on_crystal(crystal, miller, molecules[name], candidates=6)
+    assert len(models) == 6
+    for model in models:
+        assert not [f.message for f in findings(model) if f.fault]
+        assert model.name == f"{model.slab.crystal}({''.join(map(str, miller))})|{name}"
+        assert model.molecules == (molecules[name][model.pose.conformer].facts,)
+
+
+def test_both_sides_of_the_story_are_told(molecules):
+    model = on_crystal("LiF", (1, 0, 0), molecules["P-DOL"], candidates=1)[0]
+    steps = model.origin.steps
+    assert any(s.startswith("side A: cut (1 0 0)") for s in steps)
+    assert any(s.startswith("side B: ") and "repeat units" in s for s in steps)
+    assert str(model.cells_a) in " ".join(steps)
+    assert model.slab.area_A2 * abs(np.linalg.det(model.cells_a)) == pytest.approx(model.area_A2)
+
+
+def test_an_oligomer_is_placed_in_a_second(molecules):
+    start = time.process_time()
+    models = on_crystal("LiF", (1, 0, 0), molecules["P-DOL"])
+    assert len(models) == 24
+    assert time.process_time() - start < 2.0, "cutting the slab included; 0.8 s for the poses"
+
+
+def test_ordered_ceramics_hold_their_charges_under_a_molecule(lagp, molecules):
+    side = SideRecipe(crystal="LAGP", miller=(0, 1, 2), thickness_A=5.0)
+    slab, facts = cut_slab(*lagp, side, vacuum_A=15.0)
+    models = adlayers(slab, facts, molecules["DME"], recipe_of(candidates=4), seed=0)
+    for model in models:
+        alone = slab_alone(model)
+        assert alone.arrays["oxidation"].sum() == pytest.approx(0, abs=1e-6)
+        assert len(alone) % len(slab) == 0
+        assert not [f.message for f in findings(model) if f.kind != "contact" and f.fault]

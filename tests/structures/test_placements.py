@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist, pdist
 from scipy.spatial.transform import Rotation
 
-from interlith.structures.placements import SAME_A, contacts, placements, principal_frame
+from interlith.structures.placements import SAME_A, centred, contacts, lattice_vectors, placements, principal_frame
 from interlith.structures.registries import plane_symmetry
 
 GAP = 2.0
@@ -200,3 +200,62 @@ def test_the_slab_is_left_as_it_was():
     placements(slab, [ETHER], n=4, gap_A=GAP, seed=0)
     assert slab == SLABS["square"]
     assert len(neighbor_list("i", slab, 2.0)) == 0
+
+
+@pytest.mark.parametrize(
+    "guest", [ETHER, PEROXIDE, molecule("C6H6"), Atoms("Li")], ids=["ether", "peroxide", "benzene", "atom"]
+)
+def test_the_frame_of_a_molecule_is_a_rotation_with_the_long_axis_first(guest):
+    axes = principal_frame(guest)
+    assert axes @ axes.T == pytest.approx(np.eye(3), abs=1e-9)
+    assert np.linalg.det(axes) == pytest.approx(1)
+    spread = (centred(guest.positions) @ axes.T).std(axis=0)
+    assert spread[0] >= spread[1] - 1e-9
+    assert spread[1] >= spread[2] - 1e-9
+
+
+def test_the_frame_tells_head_from_tail():
+    """Two atoms have no third moment of their places, but one of their numbers."""
+    along = [principal_frame(Atoms("OF", [[0, 0, 0], [s * 1.4, 0, 0]]))[0] for s in (1, -1)]
+    assert along[0] == pytest.approx([1, 0, 0])
+    assert along[1] == pytest.approx([-1, 0, 0])
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.randoms(use_true_random=False), st.sampled_from(sorted(SLABS)))
+def test_poses_do_not_depend_on_the_order_of_the_slab(random, name):
+    slab = SLABS[name]
+    shuffled = slab[random.sample(range(len(slab)), len(slab))]
+    one, other = (posed(s, [PEROXIDE], n=6)[0] for s in (slab, shuffled))
+    assert [p.height_A for p in one] == pytest.approx([p.height_A for p in other], abs=1e-9)
+    assert [p.gap_A for p in one] == pytest.approx([p.gap_A for p in other], abs=1e-9)
+
+
+def test_a_pose_that_is_turned_or_moved_takes_its_atoms_along():
+    pose = posed(SLABS["rough"], [PEROXIDE], n=1)[0][0]
+    turn = Rotation.from_euler("z", 37, degrees=True).as_matrix()
+    before = pose.positions(PEROXIDE)
+    assert pose.turned(turn).positions(PEROXIDE) == pytest.approx(before @ turn.T)
+    assert pose.moved(np.array([1.0, -2.0, 3.0])).positions(PEROXIDE) == pytest.approx(np.add(before, (1, -2, 3)))
+    assert pose.turned(turn).gap_A == pose.gap_A
+
+
+@pytest.mark.parametrize("degrees", [0, 35, 120])
+def test_what_is_laid_along_a_vector_lies_along_it_both_ways_and_at_any_roll(degrees):
+    along = np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))])
+    found = placements(SLABS["rough"], [PEROXIDE], n=16, gap_A=GAP, seed=0, along=along)
+    axes = np.array([p.rotation[:, 0] for p in found])
+    assert np.abs(axes[:, :2] @ along) == pytest.approx(1)
+    assert np.sign(axes[:, :2] @ along).tolist() == [1, -1] * 8
+    rolls = np.degrees([np.arctan2(p.rotation[2, 1], p.rotation[2, 2]) for p in found])
+    assert np.histogram(rolls, bins=4, range=(-180, 180))[0].min() >= 2
+
+
+@pytest.mark.parametrize("reach", [0.1, 2.9, 3.0, 7.7])
+def test_the_vectors_of_a_lattice_are_all_within_reach(reach):
+    lattice = np.array([[3.0, 0], [-1.1, 2.9]])
+    every = np.array([(i, j) for i in range(-9, 10) for j in range(-9, 10)]) @ lattice
+    wanted = every[np.linalg.norm(every, axis=1) <= reach + 1e-9]
+    found = lattice_vectors(lattice, reach)
+    assert len(found) == len(wanted)
+    assert cdist(found, wanted).min(axis=1) == pytest.approx(0, abs=1e-9)
