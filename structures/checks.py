@@ -139,7 +139,7 @@ def _of_interface(model: InterfaceModel, atoms: Atoms) -> list[Finding]:
     found = [*layouts.wrong_cell(atoms, model.area_A2), *layouts.wrong_sides(atoms)]
     if not any(f.kind == "sides" for f in found):
         found += layouts.wrong_contents(model, atoms)
-    found += layouts.wrong_vacuum(atoms, model.n_interfaces, model.slab_a.vacuum_A, model.gap_A)
+    found += layouts.wrong_vacuum(model, atoms)
     return [*found, *layouts.wrong_charge(atoms)]
 
 
@@ -151,7 +151,7 @@ def _of_adlayer(model: AdlayerModel, atoms: Atoms, bonds: Bonds) -> list[Finding
         found += [*layouts.wrong_contents(model, atoms), *members]
         found += [] if members else wholes.wrong_molecules(atoms, model.molecules, bonds)
         found += _charged_layer(model)
-    found += layouts.wrong_vacuum(atoms, model.n_interfaces, 0.0, 0.0)
+    found += layouts.wrong_vacuum(model, atoms)
     return [*found, *layouts.wrong_charge(atoms)]
 
 

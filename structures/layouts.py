@@ -21,6 +21,8 @@ AREA = 1e-3
 """Relative difference between an area told and one measured."""
 NEUTRAL_E = 0.05
 """Formal charges are whole numbers: a side that sums to more has lost or gained an ion."""
+SWELLING_A = 2.0
+"""A slab may grow by this when it relaxes alone."""
 LEAST_VACUUM_A, SHORT_OF_VACUUM_A = 5.0, 0.5
 REBUILD = "build the model again"
 
@@ -66,21 +68,38 @@ def wrong_sides(atoms: Atoms) -> list[Finding]:
 
 def wrong_contents(model: InterfaceModel | AdlayerModel, atoms: Atoms) -> list[Finding]:
     """Return sides whose atoms are not those of the slabs that the record says they are."""
-    slabs: list[tuple[str, int, SlabFacts, Integers2x2]]
-    if isinstance(model, InterfaceModel):
-        slabs = [("A", 0, model.slab_a, model.match.cells_a), ("B", 1, model.slab_b, model.match.cells_b)]
-    else:
-        slabs = [("A", 0, model.slab, model.cells_a)]
     found = []
-    for name, label, slab, cells in slabs:
+    for name, label, slab, cells in _slabs(model):
         copies = abs(round(float(np.linalg.det(cells))))
-        held = Counter(atoms[atoms.arrays[SIDE] == label].get_chemical_symbols())
+        own = np.flatnonzero(atoms.arrays[SIDE] == label)
+        held = Counter(atoms.symbols[i] for i in own)
         change = differences({s: n * copies for s, n in Formula(slab.formula).count().items()}, held)
         if change:
             told = f"side {name} ({slab.crystal}) has {change} against {copies} x {slab.formula}"
-            own = np.flatnonzero((atoms.arrays[SIDE] == label) & np.isin(atoms.get_chemical_symbols(), _extra(change)))
-            found.append(Finding("sides", told, REBUILD, _whole(own)))
+            too_many = own[np.isin(np.array(atoms.get_chemical_symbols())[own], _extra(change))]
+            found.append(Finding("sides", told, REBUILD, _whole(too_many)))
+        found += _astray(atoms, own, name, slab)
     return found
+
+
+def _slabs(model: InterfaceModel | AdlayerModel) -> list[tuple[str, int, SlabFacts, Integers2x2]]:
+    """Return name, label, facts and supercell of each side that is a slab."""
+    if isinstance(model, AdlayerModel):
+        return [("A", 0, model.slab, model.cells_a)]
+    return [("A", 0, model.slab_a, model.match.cells_a), ("B", 1, model.slab_b, model.match.cells_b)]
+
+
+def _astray(atoms: Atoms, own: np.ndarray, name: str, slab: SlabFacts) -> list[Finding]:
+    """Return the finding of a slab that is much thicker than cut: its atom farthest from the middle left it."""
+    heights = atoms.positions[own, 2]
+    thickness = float(np.ptp(heights))
+    if thickness <= slab.thickness_A + SWELLING_A:
+        return []
+    farthest = own[np.argmax(np.abs(heights - np.median(heights)))]
+    told = f"side {name} ({slab.crystal}) is {thickness:.2f} Å thick, cut at {slab.thickness_A:.2f} Å"
+    return [
+        Finding("sides", f"{told}: atom {named(atoms, [farthest])} has left it", REBUILD, _whole(own[own == farthest]))
+    ]
 
 
 def differences(wanted: Mapping[str, int], held: Mapping[str, int]) -> str:
@@ -99,27 +118,24 @@ def differences(wanted: Mapping[str, int], held: Mapping[str, int]) -> str:
     return ", ".join(told)
 
 
-def wrong_vacuum(atoms: Atoms, n_interfaces: int, claimed_A: float, gap_A: float) -> list[Finding]:
-    """Return where the record claims a vacuum that is not there, or none where there is one.
+def wrong_vacuum(model: InterfaceModel | AdlayerModel, atoms: Atoms) -> list[Finding]:
+    """Return where a record claims a vacuum that is not there, or none where there is one.
 
-    Parameters
-    ----------
-    n_interfaces
-        1 with vacuum, 2 without.
-    claimed_A
-        The vacuum's height as told, Å.
-    gap_A
-        Between the sides, Å: no vacuum, however wide it was set.
+    The gap between the sides is no vacuum, however wide it was set. A layer of molecules need not keep the vacuum that
+    its slab was cut with: less is a warning.
     """
+    layer = isinstance(model, AdlayerModel)
+    slab, gap_A = (model.slab, 0.0) if isinstance(model, AdlayerModel) else (model.slab_a, model.gap_A)
     empty = largest_gap(atoms)
-    wanted = max(claimed_A - SHORT_OF_VACUUM_A, LEAST_VACUUM_A)
-    if n_interfaces == 1 and empty < wanted:
-        told = f"one interface needs a vacuum of {max(claimed_A, LEAST_VACUUM_A):g} Å, the largest empty slab is"
-        return [Finding("vacuum", f"{told} {empty:.2f} Å", "lengthen c, or set the vacuum to 0 for two interfaces")]
-    if n_interfaces == 2 and empty > max(gap_A + SHORT_OF_VACUUM_A, LEAST_VACUUM_A):
+    if model.n_interfaces == 2 and empty > max(gap_A + SHORT_OF_VACUUM_A, LEAST_VACUUM_A):
         told = f"two interfaces leave no vacuum, yet {empty:.2f} Å are empty along z"
         return [Finding("vacuum", told, "shorten c, or ask for a vacuum and one interface")]
-    return []
+    claimed = max(slab.vacuum_A, LEAST_VACUUM_A)
+    if model.n_interfaces == 2 or empty >= max(claimed - SHORT_OF_VACUUM_A, LEAST_VACUUM_A):
+        return []
+    told = f"one interface needs a vacuum of {claimed:g} Å, the largest empty slab is {empty:.2f} Å"
+    mend = "lengthen c, or set the vacuum to 0 for two interfaces"
+    return [Finding("vacuum", told, mend, fault=not layer or empty < LEAST_VACUUM_A)]
 
 
 def wrong_charge(atoms: Atoms) -> list[Finding]:

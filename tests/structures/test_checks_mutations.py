@@ -193,6 +193,25 @@ def test_a_shorter_vacuum_than_told(interface):
         check_model(changed(interface, squeeze))
 
 
+def test_a_layer_with_less_vacuum_than_its_slab_is_warned_of(adlayer):
+    def squeeze(atoms):
+        atoms.cell[2, 2] = np.ptp(atoms.positions[:, 2]) + 8.0
+
+    (warning,) = check_model(changed(adlayer, squeeze))
+    assert not warning.fault
+    assert "a vacuum of 15 Å, the largest empty slab is 8.00 Å" in warning.message
+
+
+def test_an_atom_that_left_its_slab(layered):
+    top = int(np.argmax(np.where(layered.atoms.arrays["side"] == 0, layered.atoms.positions[:, 2], -np.inf)))
+    low = int(np.argmin(layered.atoms.positions[:, 2]))
+    wrong = changed(layered, lambda atoms: atoms.positions.__setitem__((low, 2), atoms.positions[low, 2] - 2.5))
+    assert any(f.kind == "sides" and f.atoms == (low,) and "has left it" in f.message for f in findings(wrong))
+    assert not kinds(
+        changed(layered, lambda atoms: atoms.positions.__setitem__((top, 2), atoms.positions[top, 2] + 0.1))
+    )
+
+
 def test_a_vacuum_where_none_is_told(closed, interface):
     assert "vacuum" in kinds(changed(closed, lambda atoms: atoms.set_cell([*atoms.cell.array[:2], [0, 0, 60.0]])))
     assert "vacuum" in kinds(interface.model_copy(update={"n_interfaces": 2}))
