@@ -83,3 +83,69 @@ def test_a_terminal_gets_a_table_of_what_runs(clock):
     assert "0 of 3 jobs · 4 force calls" in text
     assert re.search(r"relax slab +relax +4 +-3\.2500 +0\.125", text)
     assert "relax B" in text
+
+
+def test_a_flow_s_begin_and_end_are_told_with_what_is_done(clock, capsys):
+    follow = Progress(live=False, clock=clock)
+    follow(Event("submitted", "my-flow", "", {}, done=0, total=3))
+    clock.now = 3725.0
+    follow(Event("finished", "my-flow", "", {}, done=3, total=3))
+    assert lines(capsys) == [
+        "0:00 [0/3] my-flow: submitted, 0 of 3 jobs done",
+        "62:05 [3/3] my-flow: finished, 3 of 3 jobs done",
+    ]
+
+
+def test_a_blocked_job_says_why_though_it_never_ran(clock, capsys):
+    follow = Progress(live=False, clock=clock)
+    follow(happened("blocked", done=2, error="relax B failed"))
+    (line,) = lines(capsys)
+    assert line == "0:00 [2/3] relax slab · blocked: relax B failed"
+    assert follow.force_calls == 0
+
+
+def test_starts_are_told_until_a_first_job_has_ended(clock, capsys):
+    follow = Progress(live=False, clock=clock)
+    for k, done in enumerate((0, 0, 1)):
+        follow(happened("started", uuid=f"u{k}", name=f"job {k}", done=done))
+    assert [line.rsplit("] ", 1)[1] for line in lines(capsys)] == ["job 0 · started", "job 1 · started"]
+
+
+def test_a_line_without_numbers_keeps_the_last_ones(clock, capsys):
+    follow = Progress(live=False, clock=clock)
+    follow(force_call(7, -3.5, 0.25))
+    for odd in ({}, {"stage": "", "call": None}, {"call": "8", "energy_eV": "low", "fmax_eV_A": None}):
+        clock.now += 10
+        follow(happened("progress", **odd))
+    assert {line.split("] ")[1] for line in lines(capsys)} == {
+        "relax slab · relax · 7 force calls · E -3.5000 eV · largest force 0.250 eV/Å"
+    }
+
+
+def test_calls_that_come_late_or_twice_are_not_counted_twice(clock):
+    follow = Progress(live=False, clock=clock)
+    for call in (3, 5, 4, 5):
+        follow(force_call(call, -1.0, 1.0))
+    assert follow.force_calls == 5
+
+
+def test_the_table_shows_what_runs_and_the_last_four_that_ended(clock):
+    follow = Progress(live=False, clock=clock)
+    for k in range(6):
+        follow(happened("failed" if k == 5 else "completed", uuid=f"u{k}", name=f"ended {k}", done=k, error="x"))
+    follow(happened("started", uuid="run", name="still running", done=6))
+    console = Console(width=120, record=True, file=StringIO())
+    console.print(follow.table())
+    text = console.export_text()
+    shown = [k for k in range(6) if f"ended {k}" in text]
+    assert shown == [2, 3, 4, 5] and "failed" in text and text.index("ended 5") < text.index("still running")
+
+
+def test_a_terminal_s_table_replaces_the_lines(clock, capsys):
+    with Progress(live=True, clock=clock) as follow:
+        follow(happened("started"))
+        follow(force_call(4, -3.25, 0.125))
+        follow(happened("completed", done=1))
+    told = capsys.readouterr()
+    assert told.out == "" and "1 of 3 jobs · 4 force calls" in told.err
+    assert "[1/3]" not in told.err
