@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,7 +10,7 @@ from pydantic import Field
 
 from interlith.analysis import energies
 from interlith.analysis.bindings import binding_caveat
-from interlith.analysis.coordination import BONDED, NONMETALS, contact, neighbours
+from interlith.analysis.coordination import bonds_across, contact, coordination_of_touching
 from interlith.analysis.interfaces import lowest, lowest_of
 from interlith.analysis.placements import Ranking, pose_of
 from interlith.analysis.records import (
@@ -54,6 +53,8 @@ DEFINITIONS = {
     "reference_gain_molecule": "E(lowest conformer relaxed) − E(molecule relaxed from the complex); positive: the "
     "complex shows it a lower one",
     "lithium_contacts": "bonds between lithium of the slab and non-metals of the molecule but hydrogen, per cell",
+    "lithium_coordination": "mean number of bonds to non-metals but hydrogen, of slab and molecule, of the lithium "
+    "atoms of the slab that have such a bond to the molecule",
     "largest_displacement": "largest atomic displacement from the placement, periodic, drift of each side removed",
     "min_distance_before": "smallest slab-molecule distance as placed",
     "min_distance_after": "smallest slab-molecule distance after relaxation",
@@ -179,17 +180,6 @@ def placement_outcomes(evidence: Evidence) -> tuple[PlacementOutcome, ...]:
     )
 
 
-def bonds_across(atoms: Atoms) -> dict[str, int]:
-    """Return how many bonds there are between slab and molecule, by kind, the slab's element first: ``{"Li-O": 2}``.
-
-    A bond is shorter than 1.2 times the sum of the covalent radii and has a non-metal at one end at least.
-    """
-    side, symbols = atoms.arrays["side"], atoms.get_chemical_symbols()
-    ends = [(i, j) if side[i] == 0 else (j, i) for i, j in neighbours(atoms, BONDED).ends if side[i] != side[j]]
-    kinds = Counter(f"{symbols[i]}-{symbols[j]}" for i, j in ends if {symbols[i], symbols[j]} & NONMETALS)
-    return dict(sorted(kinds.items()))
-
-
 def _parts(evidence: Evidence) -> list[Relaxation | Static]:
     parts: list[Relaxation | Static] = [one for one in evidence.relaxed if one is not None]
     parts += [evidence.bulk, evidence.slab_cut, evidence.slab_rejoined, evidence.slab_frozen]
@@ -285,6 +275,9 @@ def _counts(evidence: Evidence, seen: Contact, across: dict[str, int]) -> list[Q
     }
     has_lithium = "Li" in set(from_text(evidence.slab.xyz).symbols)
     counts = [_quantity("lithium_contacts", float(lithium), "1", rested)] if has_lithium else []
+    if lithium:
+        around = coordination_of_touching(from_text(evidence.complex.xyz), "Li")
+        counts.append(_quantity("lithium_coordination", around, "1", rested))
     return counts + [_quantity(name, value, "Å", rested) for name, value in lengths.items()]
 
 

@@ -9,6 +9,7 @@ that slides or settles as a body has not reacted.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,6 +126,31 @@ def coordination_numbers(atoms: Atoms) -> dict[str, float]:
     symbols = np.array(atoms.get_chemical_symbols())
     means = {str(e): float(counts[symbols == e].mean()) for e in np.unique(symbols)}
     return {element: round(mean, 3) for element, mean in means.items() if mean > 0}
+
+
+def bonds_across(atoms: Atoms) -> dict[str, int]:
+    """Return how many bonds there are between slab and molecule, by kind, the slab's element first: ``{"Li-O": 2}``.
+
+    A bond is shorter than 1.2 times the sum of the covalent radii and has a non-metal at one end at least.
+    """
+    side, symbols = atoms.arrays["side"], atoms.get_chemical_symbols()
+    ends = [(i, j) if side[i] == 0 else (j, i) for i, j in neighbours(atoms, BONDED).ends if side[i] != side[j]]
+    kinds = Counter(f"{symbols[i]}-{symbols[j]}" for i, j in ends if {symbols[i], symbols[j]} & NONMETALS)
+    return dict(sorted(kinds.items()))
+
+
+def coordination_of_touching(atoms: Atoms, element: str) -> float:
+    """Return the mean number of bonds to non-metals but hydrogen of an element's atoms that touch the other side.
+
+    Counted are bonds of both sides, of those atoms of side A that have such a bond to side B; 0 where there is none.
+    """
+    pairs, side = neighbours(atoms, BONDED), atoms.arrays["side"]
+    symbols = np.array(atoms.get_chemical_symbols())
+    partner = np.isin(symbols, sorted(NONMETALS - {"H"}))
+    ends = pairs.ends + [(j, i) for i, j in pairs.ends]
+    bonds = [(i, j) for i, j in ends if symbols[i] == element and side[i] == 0 and partner[j]]
+    touching = {i for i, j in bonds if side[j] == 1}
+    return sum(i in touching for i, _ in bonds) / len(touching) if touching else 0.0
 
 
 def _broken(before: Atoms, after: Atoms) -> Pairs:

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from adlayer_cases import ETHER, SLABS, model_of, recipe_of
 from ase import Atoms, units
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interlith.analysis.adlayers import DEFINITIONS, Dispersion, Evidence, Question, answer, bonds_across, covered_part
+from interlith.analysis.adlayers import DEFINITIONS, Dispersion, Evidence, Question, answer, covered_part
+from interlith.analysis.coordination import bonds_across, coordination_of_touching
 from interlith.analysis.placements import Batch, Screened, fingerprint, ranked
 from interlith.analysis.records import AdlayerRecord, Method, Provenance, Relaxation, Static
 from interlith.structures.adlayers import adlayers
@@ -116,6 +117,7 @@ def test_every_quantity_by_hand(models):
 energy = st.floats(-50, 50)
 
 
+@settings(deadline=None)
 @given(st.tuples(energy, energy, energy), st.tuples(energy, energy, energy), energy)
 def test_binding_is_interaction_and_deformation_whatever_the_energies(slab, molecule, whole):
     """E_bind = E_int + E_def(slab) + E_def(mol), and deformation is never negative for parts at rest."""
@@ -154,7 +156,7 @@ def test_a_layer_that_covers_has_an_energy_per_area_and_per_unit():
     assert found["interfacial_formation_energy"] == pytest.approx(-0.7 / 36 * J_M2)
     assert found["interfacial_formation_energy_frozen"] == pytest.approx(-1.4 / 36 * J_M2)
     assert found["binding_energy_per_unit"] == pytest.approx(-0.35)
-    assert found["lithium_contacts"] == 1 and record.bonds_across == {"Li-O": 1}
+    assert found["lithium_contacts"] == found["lithium_coordination"] == 1 and record.bonds_across == {"Li-O": 1}
     assert "binding_energy_per_covered_area" not in found
     both = ask(
         evidence_of([two.model_copy(update={"n_interfaces": 2})], energies={"complex": (-121.0,)}, ended=(True,))
@@ -240,6 +242,16 @@ def test_bonds_across_name_the_slab_first(models):
     atoms.positions[oxygen] = atoms.positions[top] + [0, 0, 1.9]
     assert bonds_across(atoms)["Al-O"] == 1
     assert not any(kind.startswith(("O-", "C-", "H-")) for kind in bonds_across(atoms))
+
+
+def test_lithium_that_touches_the_molecule_is_coordinated_from_both_sides():
+    """Li on two O of its own side, under one O and one H of the other: three; a second Li that touches nothing."""
+    places = [[5, 5, 5], [3.2, 5, 4.5], [6.8, 5, 4.5], [5, 5, 6.9], [5, 6.2, 6.3], [1, 1, 5], [1, 1, 3.2]]
+    atoms = Atoms("LiOOOHLiO", places, cell=[10, 10, 20], pbc=True)
+    atoms.set_array("side", np.array([0, 0, 0, 1, 1, 0, 0]))
+    assert coordination_of_touching(atoms, "Li") == 3
+    assert coordination_of_touching(atoms, "La") == 0
+    assert bonds_across(atoms)["Li-O"] == 1
 
 
 def test_the_record_survives_its_json(models):
