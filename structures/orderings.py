@@ -9,9 +9,10 @@ import numpy as np
 import spglib
 from numpy.typing import NDArray
 from pymatgen.core import Species, Structure
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from interlith.structures.annealing import Best, Problem, anneal, no_states
+from interlith.structures.arrangements import MOVES, lowest_arrangements
 from interlith.structures.crystals import load_crystal
 from interlith.structures.disorder import (
     OCCUPANCY_DIGITS,
@@ -27,19 +28,13 @@ from interlith.structures.electrostatics import pair_matrix, point_charge_energy
 from interlith.structures.errors import RequestError
 from interlith.structures.faults import exclusive_pairs
 from interlith.structures.records import CrystalFacts, OrderingFacts
+from interlith.structures.tempering import Best, Problem
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-# From where nearly every swap of single charges is taken to where none is (eV), in even steps of the logarithm.
-HOT_eV, COLD_eV = 1.5, 0.05
-SWEEPS, ATTEMPTS_PER_SITE = 300, 10
-MOST_RUNS = 40
-# Runs that must end in the lowest state before it is believed.
-AGREEMENT = 5
-# Runs without a single contact-free state after which the occupancies are held to be unrealisable.
-PATIENCE = 3
 SPARE_STATES = 8
+CLOSE_SITES = 8
 
 
 @dataclass(frozen=True)
@@ -103,7 +98,14 @@ class Request:
 
 
 def order(
-    structure: Structure, facts: CrystalFacts, *, seed: int = 0, max_atoms: int = 200, min_atoms: int = 0, k: int = 1
+    structure: Structure,
+    facts: CrystalFacts,
+    *,
+    seed: int = 0,
+    max_atoms: int = 200,
+    min_atoms: int = 0,
+    k: int = 1,
+    moves: int = MOVES,
 ) -> list[tuple[Structure, OrderingFacts]]:
     """Return up to `k` symmetry-distinct ordered cells of a disordered crystal, lowest point-charge energy first.
 
@@ -122,6 +124,8 @@ def order(
         Bounds of the ordered cell's size; `min_atoms` asks for a larger cell than the smallest exact one.
     k
         How many are wanted; small cells may have fewer.
+    moves
+        Swaps tried at most; a hundred thousand give a usable cell at once, the default the lowest one nearly always.
 
     Returns
     -------
@@ -137,10 +141,10 @@ def order(
     cell = disordered_cell(structure)
     n_cells, counts = choose_size(cell, max_atoms, min_atoms)
     request = Request(cell, supercell(cell, n_cells), counts)
-    best = _search(request, seed, k)
+    best = _search(request, seed, k, moves)
     if not np.isfinite(best.energies[0]):
         request = replace(request, mobile=_trapped(request))
-        best = _search(request, seed, k)
+        best = _search(request, seed, k, moves)
     if not np.isfinite(best.energies[0]):
         what = f"every ordering of {facts.name} puts atoms on sites that exclude each other"
         raise RequestError(what, facts.origin.source, "mend the occupancies of its split sites")
@@ -172,44 +176,63 @@ def ordered_crystal(
     return ordered, facts, ordering
 
 
-def _search(request: Request, seed: int, k: int) -> Best:
-    """Anneal from random starts until the lowest state has been met by several runs."""
-    problem = _problem(request)
-    rng = np.random.default_rng(seed)
-    best = no_states(k if k == 1 else k + SPARE_STATES, len(request.sites))
-    temperatures = np.concatenate((np.geomspace(HOT_eV, COLD_eV, SWEEPS), np.zeros(SWEEPS // 10)))
-    for run in range(MOST_RUNS):
-        kinds = _random_start(request, rng)
-        anneal(problem, kinds, temperatures, ATTEMPTS_PER_SITE * len(kinds), int(rng.integers(2**31)), best)
-        if best.hits[0] >= AGREEMENT or (run + 1 >= PATIENCE and not np.isfinite(best.energies[0])):
-            break
-    return best
+def _search(request: Request, seed: int, k: int, moves: int) -> Best:
+    k = k if k == 1 else k + SPARE_STATES
+    return lowest_arrangements(_problem(request), seed=seed, k=k, moves=moves)
 
 
 def _problem(request: Request) -> Problem:
-    sites, matrix = request.sites, request.matrix
-    pools = _pools(request)
-    order_of_pools = np.argsort(pools, kind="stable")
+    sites, allowed = request.sites, _allowed(request)
+    matrix = np.ascontiguousarray(request.matrix[np.ix_(sites, sites)])
+    orbit_of, held = _held(request)
+    pool_of = _pools(orbit_of, allowed)
+    pool_sites = np.argsort(pool_of, kind="stable").astype(np.int64)
     near_start, near, blocked = _exclusions(request)
     return Problem(
-        matrix=np.ascontiguousarray(matrix[np.ix_(sites, sites)]),
-        potential=matrix[sites] @ request.framework,
+        matrix=matrix,
+        potential=request.matrix[sites] @ request.framework,
         charges=np.array([getattr(kind, "oxi_state", 0.0) for kind in request.kinds], dtype=float),
-        allowed=_allowed(request),
-        pool_of=pools,
-        pool_start=np.searchsorted(pools[order_of_pools], np.arange(pools.max() + 2)),
-        pool_sites=order_of_pools,
+        allowed=allowed,
+        orbit_of=orbit_of,
+        held=held,
+        pool_of=pool_of,
+        pool_start=np.searchsorted(pool_of[pool_sites], np.arange(pool_of.max() + 2)).astype(np.int64),
+        pool_sites=pool_sites,
+        close=_close_pairs(matrix, pool_of),
         near_start=near_start,
         near=near,
         blocked=blocked,
     )
 
 
-def _pools(request: Request) -> Ints:
-    """Return the pool of each open site: its orbit, or one pool for all the orbits of the mobile elements."""
+def _held(request: Request) -> tuple[Ints, Ints]:
+    """Return the orbit of each open site, and how many of each kind (vacancies first) each orbit holds.
+
+    The orbits of the mobile elements count as one.
+    """
     cell = request.cell
-    pool = {o: -1 if cell.orbits[o].symbols & request.mobile else o for o in request.orbits}
-    return np.unique([pool[int(o)] for o in request.orbit_of[request.sites]], return_inverse=True)[1].astype(np.int64)
+    label = {o: -1 if cell.orbits[o].symbols & request.mobile else o for o in request.orbits}
+    names, orbit_of = np.unique([label[int(o)] for o in request.orbit_of[request.sites]], return_inverse=True)
+    held = np.zeros((len(names), len(request.kinds)), dtype=np.int64)
+    for o in request.orbits:
+        row = held[int(np.searchsorted(names, label[o]))]
+        for species, n in request.counts[o].items():
+            row[request.kinds.index(species)] += n
+    held[:, 0] = np.bincount(orbit_of) - held.sum(axis=1)
+    return orbit_of.astype(np.int64), held
+
+
+def _pools(orbit_of: Ints, allowed: NDArray[np.bool_]) -> Ints:
+    """Return the pool of each open site: orbits that may hold the same species share one."""
+    atoms = np.array([allowed[orbit_of == o, 1:].any(axis=0) for o in range(orbit_of.max() + 1)], dtype=np.int64)
+    return np.asarray(connected_components(atoms @ atoms.T, directed=False)[1][orbit_of], dtype=np.int64)
+
+
+def _close_pairs(matrix: Floats, pool_of: Ints) -> Ints:
+    """Return the pairs of sites of one pool that lie closest, by their pair energies, CLOSE_SITES for each site."""
+    first, second = np.nonzero(np.triu(pool_of[:, None] == pool_of[None], 1))
+    closest = np.argsort(-matrix[first, second], kind="stable")[: CLOSE_SITES * len(pool_of) // 2]
+    return np.stack((first[closest], second[closest]), axis=1).astype(np.int64)
 
 
 def _allowed(request: Request) -> NDArray[np.bool_]:
@@ -234,15 +257,6 @@ def _exclusions(request: Request) -> tuple[Ints, Ints, Ints]:
                 blocked[row_of[one]] += 1
     start = np.cumsum([0, *map(len, near)])
     return start.astype(np.int64), np.array([n for row in near for n in sorted(row)], dtype=np.int64), blocked
-
-
-def _random_start(request: Request, rng: np.random.Generator) -> Ints:
-    kinds = np.zeros(len(request.sites), dtype=np.int64)
-    for o in request.orbits:
-        rows = np.flatnonzero(request.orbit_of[request.sites] == o)
-        held = [request.kinds.index(s) for s, n in request.counts[o].items() for _ in range(n)]
-        kinds[rows] = rng.permutation(held + [0] * (len(rows) - len(held)))
-    return kinds
 
 
 def _trapped(request: Request) -> frozenset[str]:

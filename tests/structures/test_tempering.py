@@ -2,17 +2,20 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from interlith.structures.annealing import CONTACT_eV, Problem, anneal, no_states
 from interlith.structures.electrostatics import pair_matrix, point_charge_energy
+from interlith.structures.tempering import Ladder, Problem, no_states, temper
 
 RNG = np.random.default_rng(7)
 PLACES = RNG.random((9, 3))
 CELL = np.diag([6.0, 7.0, 8.0])
-COLD = np.concatenate((np.geomspace(5.0, 0.05, 200), np.zeros(20)))
+LADDER = Ladder(np.geomspace(0.05, 2.0, 8), np.array([0.6, 0.1]), 300)
+START = (1, 1, 1, 0, 0, 0, 0, 0)
 
 
-def problem(neighbours=(), blocked=(), n=8, fixed_charge=-3.0):
+def problem(neighbours=(), blocked=(), n=8, fixed_charge=-3.0, orbits=None, held=((5, 3),)):
     """Unit charges and vacancies on `n` sites, and one fixed charge on the last place."""
     matrix = pair_matrix(CELL, PLACES)
     near = [[j for i, j in (*neighbours, *(p[::-1] for p in neighbours)) if i == site] for site in range(n)]
@@ -21,9 +24,12 @@ def problem(neighbours=(), blocked=(), n=8, fixed_charge=-3.0):
         potential=np.ascontiguousarray(matrix[:n, -1] * fixed_charge),
         charges=np.array([0.0, 1.0]),
         allowed=np.ones((n, 2), dtype=bool),
+        orbit_of=np.array(orbits or [0] * n),
+        held=np.array(held),
         pool_of=np.zeros(n, dtype=np.int64),
         pool_start=np.array([0, n]),
         pool_sites=np.arange(n),
+        close=np.array(list(combinations(range(n), 2))[::3]),
         near_start=np.cumsum([0, *map(len, near)]),
         near=np.array([j for row in near for j in row], dtype=np.int64),
         blocked=np.array([site in blocked for site in range(n)], dtype=np.int64),
@@ -35,11 +41,10 @@ def energy_of(task, kinds):
     return float(task.potential @ charges) + point_charge_energy(task.matrix, charges)
 
 
-def run(task, k=1, seed=3, start=(1, 1, 1, 0, 0, 0, 0, 0)):
+def run(task, k=1, seed=3, start=START):
     best = no_states(k, len(start))
-    kinds = np.array(start)
-    anneal(task, kinds, COLD, 80, seed, best)
-    return best, kinds
+    lowest = temper(task, np.tile(start, (8, 1)), LADDER, seed, best)
+    return best, lowest
 
 
 def every_state(task, n=8, held=3):
@@ -51,9 +56,10 @@ def every_state(task, n=8, held=3):
 
 def test_the_lowest_states_are_those_of_an_exhaustive_search():
     task = problem()
-    best, _ = run(task, k=4)
-    lowest = sorted(energy for energy, _ in every_state(task))[:4]
-    assert best.energies == pytest.approx(lowest, abs=1e-8)
+    best, lowest = run(task, k=4)
+    expected = sorted(energy for energy, _ in every_state(task))[:4]
+    assert best.energies == pytest.approx(expected, abs=1e-8)
+    assert lowest == pytest.approx(best.energies[0], abs=1e-9)
 
 
 def test_incremental_energies_are_those_of_the_states_kept():
@@ -62,14 +68,32 @@ def test_incremental_energies_are_those_of_the_states_kept():
     assert best.energies == pytest.approx([energy_of(task, kinds) for kinds in best.kinds], abs=1e-8)
 
 
-def test_the_number_of_each_kind_is_conserved():
-    _, end = run(problem())
-    assert sorted(end) == [0] * 5 + [1] * 3
+def test_the_number_of_each_kind_is_conserved_and_the_start_is_kept():
+    start = np.tile(START, (8, 1))
+    best = no_states(5, 8)
+    temper(problem(), start, LADDER, 3, best)
+    assert (best.kinds.sum(axis=1) == 3).all()
+    assert (start == START).all()
 
 
 def test_the_seed_decides_the_run():
-    ends = [tuple(run(problem(), seed=seed)[1]) for seed in (5, 5)]
-    assert ends[0] == ends[1]
+    short = LADDER._replace(sweeps=3)
+    found = []
+    for seed in (5, 5, 6):
+        best = no_states(9, 8)
+        temper(problem(), np.tile(START, (8, 1)), short, seed, best)
+        found.append(best.kinds.tolist())
+    assert found[0] == found[1] != found[2]
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+def test_a_run_of_no_length_keeps_the_lowest_start(steps):
+    starts = np.array([[1, 1, 1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1, 1, 1]])
+    ladder = Ladder(np.array([1e-9, 2e-9]), LADDER.costs, steps)
+    best = no_states(1, 8)
+    lowest = temper(problem(), starts, ladder, 0, best)
+    assert lowest <= min(energy_of(problem(), kinds) for kinds in starts) + 1e-9
+    assert lowest == pytest.approx(energy_of(problem(), best.kinds[0]), abs=1e-9)
 
 
 def test_excluded_pairs_are_never_kept_even_where_they_are_lowest():
@@ -88,23 +112,20 @@ def test_sites_that_a_fixed_atom_excludes_stay_empty():
 
 def test_nothing_is_kept_where_contacts_cannot_be_avoided():
     everyone = list(combinations(range(8), 2))
-    best, end = run(problem(neighbours=everyone))
+    best, lowest = run(problem(neighbours=everyone))
     assert np.isinf(best.energies[0])
-    assert best.hits[0] == 0
-    assert end.sum() == 3
+    assert np.isinf(lowest)
 
 
-def test_a_contact_costs_more_than_any_swap_gains():
-    task = problem()
-    energies = [energy for energy, _ in every_state(task)]
-    assert np.median(energies) - min(energies) < CONTACT_eV
-
-
-def test_hits_count_the_runs_that_end_in_the_lowest():
-    task, best = problem(), no_states(1, 8)
-    for seed in range(3):
-        anneal(task, np.array([1, 1, 1, 0, 0, 0, 0, 0]), COLD, 80, seed, best)
-    assert best.hits[0] == 3
+@given(orbits=st.permutations([0, 0, 0, 0, 1, 1, 1, 1]), on_the_first=st.integers(0, 3))
+@settings(max_examples=15, deadline=None)
+def test_each_orbit_holds_its_number_though_atoms_pass_between_orbits(orbits, on_the_first):
+    task = problem(orbits=orbits, held=((4 - on_the_first, on_the_first), (1 + on_the_first, 3 - on_the_first)))
+    first = np.array(orbits) == 0
+    best, _ = run(task)
+    assert best.kinds[0][first].sum() == on_the_first
+    expected = min(energy for energy, kinds in every_state(task) if kinds[first].sum() == on_the_first)
+    assert best.energies[0] == pytest.approx(expected, abs=1e-8)
 
 
 def test_kinds_stay_where_they_are_allowed():
