@@ -62,6 +62,7 @@ class Comparison(Record):
     converged: bool
     surrogate: bool
     label: str = Field(description="what the two numbers are, and why they may differ")
+    caveat: str | None = Field(default=None, description="of the computed number; a surrogate's known error")
     doi: str
 
 
@@ -143,6 +144,7 @@ def _compare(quantity: Quantity, published: PublishedValue, record: AnswerRecord
         converged=quantity.converged,
         surrogate=method.surrogate,
         label=_label(method.level, method.surrogate, published),
+        caveat=quantity.caveat,
         doi=published.source.doi,
     )
 

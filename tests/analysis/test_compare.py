@@ -87,3 +87,19 @@ def test_every_stored_preset_check_names_what_exists():
         assert {row["engine"]} == {PRESETS[row["preset"]].engine, PRESETS[row["against"]].engine}
         assert PRESETS[row["against"]].fmax_eV_A < PRESETS[row["preset"]].fmax_eV_A
         assert PresetCheck(**row).told
+
+
+def test_what_covers_part_of_a_cell_stands_in_for_an_energy_per_area(handmade_record):
+    record = handmade_record("li-pdol", unit="J/m^2")
+    (same,) = beside(record)
+    assert same.quantity == same.published_quantity == "interfacial_formation_energy"
+    assert same.caveat == "one ordering"
+    named = {"quantity": "binding_energy_per_covered_area", "value": -0.2}
+    part = record.quantities[0].model_copy(update=named)
+    (row,) = beside(record.model_copy(update={"quantities": (part,)}))
+    assert (row.quantity, row.published_quantity) == (part.quantity, "interfacial_formation_energy")
+    assert row.difference == pytest.approx(-0.2 + 0.16)
+    (both,) = beside(record.model_copy(update={"quantities": (part, record.quantities[0])}))
+    assert both.quantity == both.published_quantity, "the same quantity comes first"
+    other = record.quantities[1:]
+    assert beside(record.model_copy(update={"quantities": other})) == ()
