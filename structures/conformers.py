@@ -35,6 +35,7 @@ MOST_ATTEMPTS, FEWEST_ATTEMPTS, ATOM_BUDGET = 20, 1, 400
 TIME_LIMIT_s = 50
 TRIES, TRIES_FOLDED = 10, 3
 """Of distance geometry for one start, before another way is tried; RDKit's default of ten an atom takes minutes."""
+SLACK_A = 0.4
 WAYS = ((False, True), (True, True), (True, False))
 """Ways of embedding, in order: from random coordinates or not, with ETKDG's rules for flat groups or not (chains of
 many nitriles fail with them)."""
@@ -197,7 +198,9 @@ def folded_starts(mol: Chem.Mol, count: int, seed: int) -> list[tuple[Floats, tu
         parameters.maxIterations = TRIES_FOLDED
         parameters.SetBoundsMat(narrowed)
         parameters.useRandomCoords = True
-        found += [(start, chosen) for start in _embedded(mol, 1, parameters)]
+        # RDKit gives back what it could reach: a stiff molecule does not fold.
+        starts = _embedded(mol, 1, parameters)
+        found += [(start, chosen) for start in starts if pdist(start[list(chosen)]).max() < FOLDED_A + SLACK_A]
     return found
 
 
@@ -306,7 +309,9 @@ def _narrowed(bounds: Floats, chosen: tuple[int, ...]) -> Floats | None:
     """Return bounds (upper triangle: longest, Å) with the chosen atoms close together; None where they cannot be."""
     narrowed = bounds.copy()
     for i, j in _couples(chosen):
-        narrowed[i, j] = min(narrowed[i, j], max(FOLDED_A, narrowed[j, i] + 0.05))
+        if narrowed[j, i] > FOLDED_A:
+            return None
+        narrowed[i, j] = min(narrowed[i, j], FOLDED_A)
     return narrowed if DistanceGeometry.DoTriangleSmoothing(narrowed) else None
 
 

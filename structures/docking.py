@@ -82,7 +82,7 @@ class Body:
 
 def body(mol: Chem.Mol, positions: Floats) -> Body:
     """Return one fragment with the charges of MMFF94, or Gasteiger's where it has none, or the ion's own."""
-    return Body(mol, positions, _charges(mol), tuple(donors(mol)) if mol.GetNumAtoms() > 1 else ())
+    return Body(mol, positions, _charges(mol), tuple(_binding(mol)))
 
 
 def coulomb_eV(one: Body, two: Body) -> float:
@@ -172,6 +172,11 @@ def beside(host: Body, guest: Body, seed: int) -> Body:
     return found
 
 
+def _binding(mol: Chem.Mol) -> list[int]:
+    """Return the donors of a fragment; a bare anion is one, a bare cation none."""
+    return donors(mol) if mol.GetNumAtoms() > 1 else [0] * (Chem.GetFormalCharge(mol) < 0)
+
+
 def _charges(mol: Chem.Mol) -> Floats:
     """Return point charges of one fragment that sum to its formal charge, e."""
     if mol.GetNumAtoms() == 1:
@@ -217,7 +222,7 @@ def _bond_lengths(host: Body, number: int, atoms: tuple[int, ...]) -> Floats:
 
 def _clear(host: Body, number: int, points: Floats) -> Floats:
     """Return the points where a cation is in contact with donors only."""
-    factor = np.where(host.numbers == 1, 1.15, 0.9)
+    factor = np.select([host.numbers == 1, host.numbers == 6], [1.35, 0.95], 0.9)
     factor[list(host.donors)] = 0.95
     factor[host.metals] = 1.0
     least = factor * _bond_lengths(host, number, tuple(range(len(host.positions))))

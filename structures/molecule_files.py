@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from ase.io import read
+from ase.io.formats import UnknownFileTypeError
 from rdkit import Chem
 from rdkit.Chem import rdDetermineBonds
 
@@ -64,7 +65,7 @@ def _atoms(path: str) -> Atoms:
     """Return the last frame of an XYZ file, or refuse."""
     try:
         atoms = read(path, index=-1)
-    except READ_FAULTS as fault:
+    except (*READ_FAULTS, UnknownFileTypeError) as fault:
         raise RequestError(f"{path} cannot be read as XYZ: {fault}", path, "mend the file") from fault
     assert isinstance(atoms, Atoms)
     if atoms.pbc.any():

@@ -10,6 +10,8 @@ from interlith.structures.errors import RequestError
 
 # RDKit writes its complaints to stderr from C++; a person gets them in the error's one line instead.
 rdBase.DisableLog("rdApp.*")
+# The older perception forgets cis and trans when hydrogens are atoms.
+Chem.SetUseLegacyStereoPerception(False)
 
 # fmt: off
 METALS = frozenset({
