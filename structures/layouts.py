@@ -139,7 +139,7 @@ def wrong_vacuum(model: InterfaceModel | AdlayerModel, atoms: Atoms) -> list[Fin
 
 
 def wrong_charge(atoms: Atoms) -> list[Finding]:
-    """Return the sides whose formal charges do not sum to zero; a warning where they are not known.
+    """Return the sides that are not neutral, and ions of the wrong sign; a warning where no charges are known.
 
     A side of metal has none. Without the array `side` the model is one side.
     """
@@ -151,7 +151,7 @@ def wrong_charge(atoms: Atoms) -> list[Finding]:
         own = (sides == label) & ~molecular
         where = f"side {'AB'[label]}" if SIDE in atoms.arrays and label in (0, 1) else "the model"
         if charges is not None and charges[own].any():
-            found += _charged(atoms, own, where)
+            found += [*_charged(atoms, own, where), *_misnamed(atoms, own)]
         elif _ionic(atoms[own]):
             told = f"charge of {where} not checked: no oxidation states are known{_usual(atoms[own])}"
             found.append(Finding("charge", told, "give the crystal's file charges", fault=False))
@@ -168,6 +168,20 @@ def _charged(atoms: Atoms, own: np.ndarray, where: str) -> list[Finding]:
     told = ", ".join(f"{len(q)} {s}{q.mean():+g}" for s, q in states.items())
     mend = "give back the ions that are missing, or remove those too many"
     return [Finding("charge", f"{where} has a charge of {net:+.2f} e ({told})", mend, _whole(np.flatnonzero(own)))]
+
+
+def _misnamed(atoms: Atoms, own: np.ndarray) -> list[Finding]:
+    """Return the finding of ions whose charge has a sign that their element never has: oxygen at +1, lithium at -2."""
+    charges = atoms.arrays[OXIDATION]
+    wrong = [
+        i
+        for i in np.flatnonzero(own & (charges != 0))
+        if (usual := USUAL_STATES.get(atoms.symbols[i])) and all(state * charges[i] < 0 for state in usual)
+    ]
+    if not wrong:
+        return []
+    told = f"atoms {named(atoms, wrong)} carry a charge of the wrong sign ({charges[wrong[0]]:+g} e)"
+    return [Finding("charge", told, "give those sites the elements they had", _whole(np.array(wrong)))]
 
 
 def _usual(atoms: Atoms) -> str:

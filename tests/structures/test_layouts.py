@@ -54,6 +54,14 @@ def test_charges_that_do_not_cancel_are_summed_by_element():
     assert finding.message == "the model has a charge of -1.00 e (4 F-1, 3 Li+1)"
 
 
+def test_ions_that_changed_places_are_named():
+    atoms = charged(4)
+    atoms.symbols[[0, 1]] = "FLi"
+    (finding,) = wrong_charge(atoms)
+    assert finding.atoms == (0, 1)
+    assert finding.message == "atoms 0 (F), 1 (Li) carry a charge of the wrong sign (+1 e)"
+
+
 def test_two_sides_that_cancel_each_other_are_each_told():
     atoms = charged(3) + charged(4)
     atoms.arrays["oxidation"][7] = 2.0
