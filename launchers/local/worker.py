@@ -158,7 +158,7 @@ def use_threads(threads: int) -> None:
         numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
     # last: torch and numba load thread pools of their own when they are asked
     with contextlib.suppress(ImportError):
-        import threadpoolctl  # type: ignore[import-untyped]
+        import threadpoolctl
 
         threadpoolctl.threadpool_limits(threads)
 

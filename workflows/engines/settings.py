@@ -24,7 +24,7 @@ class EngineSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
-    threads: int | None = Field(default=None, ge=1, description="per engine; None leaves it to OMP_NUM_THREADS")
+    threads: int | None = Field(default=None, ge=1, description="per engine; None: OMP_NUM_THREADS, for xTB one")
     device: str = Field(default="cpu", pattern=r"^(cpu|mps|cuda(:\d+)?)$", description="where learned engines run")
     keep_memory: bool = Field(default=True, description="learned engines hold freed memory for the next force call")
 
