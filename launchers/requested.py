@@ -20,7 +20,7 @@ from interlith.structures.geometry import digest
 from interlith.workflows.engines.contract import EngineChoice
 from interlith.workflows.forms import materials
 from interlith.workflows.presets import Preset, preset
-from interlith.workflows.spec import SystemSpec, from_sides, load_system, names_molecule, settings_from
+from interlith.workflows.spec import SystemSpec, from_sides, load_system, names_molecule, refuse_unnamed, settings_from
 from interlith.workflows.study import check, engine_for, screening_for, study
 
 VERSIONS_IN_KEY = (
@@ -54,6 +54,8 @@ class Sides:
         if not any(given.values()):
             return False
         faceless = self.b is not None and names_molecule(self.b)
+        if self.b and self.miller_b is None and not faceless:
+            refuse_unnamed(self.b, "--b")
         missing = [name for name, value in given.items() if value is None and not (faceless and name == "--miller-b")]
         if missing:
             needed = "a slab and a molecule need the first three" if faceless else "two crystals need all four"

@@ -39,7 +39,7 @@ from typing import Any, Self
 from pydantic import Field, ValidationError, model_validator
 
 from interlith.structures.errors import RequestError, unknown_name
-from interlith.structures.library import is_crystal_name, system_path
+from interlith.structures.library import ALIASES, crystal_names, is_crystal_name, molecule_names, system_path
 from interlith.structures.records import Miller, Record
 from interlith.workflows.forms import FORMS, Form, Kind, Recipe, Tables, anchored, form_of, numbered
 from interlith.workflows.presets import PRESETS, Calculation
@@ -201,6 +201,22 @@ def names_molecule(text: str) -> bool:
     if not os.path.isfile(file):  # noqa: PTH113
         return is_molecule_file(text) or is_molecule(text)
     return is_molecule_file(file) and "lattice=" not in Path(file).read_text(errors="replace").lower()
+
+
+def refuse_unnamed(text: str, where: str) -> None:
+    """Refuse a side, as typed, that is no crystal, no file and no molecule.
+
+    Raises
+    ------
+    RequestError
+        With the nearest names, and why it is no SMILES.
+    """
+    from interlith.structures.smiles import fault_of
+
+    if is_crystal_name(text) or names_molecule(text) or os.path.isfile(text):  # noqa: PTH113
+        return
+    near = unknown_name("name", text, {*crystal_names(), *ALIASES, *molecule_names()}).mend
+    raise RequestError(f"{text!r} is no crystal, no file and no molecule (as a SMILES: {fault_of(text)})", where, near)
 
 
 def settings_from(assignments: Iterable[str]) -> Tables:

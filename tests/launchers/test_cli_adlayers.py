@@ -95,6 +95,8 @@ def test_a_dry_run_says_the_jobs_and_the_screening_decides_the_key(capfd):
         (["run", *SIDES, "--miller-b", "100"], "a molecule has no face"),
         (["run", "--a", "Cu", "--b", "O"], "--miller-a not given (command line); a slab and a molecule need"),
         (["run", "--a", "Cu", "--b", "Al", "--miller-a", "100"], "--miller-b not given (command line); two crystals"),
+        (["run", "--a", "Cu", "--b", "PDOLL", "--miller-a", "100"], "no crystal, no file and no molecule"),
+        (["run", "--a", "Cu", "--b", "CC(=O", "--miller-a", "100"], "'CC(=O' is no crystal, no file and no molecule"),
         (["run", "--a", "DME", "--b", "O", "--miller-a", "100"], "side A is the crystal below"),
         (["scan", "--a", "Cu", "--b", "DME"], "'DME' is a molecule, a scan is of two crystals (--b)"),
         (["run", *SIDES, "--engine", "emt"], "engine 'emt' does not know"),
