@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from interlith.launchers.verbs import build, engines, results, retry, run, scan, status, systems
+from interlith.launchers.verbs import bader, build, engines, results, retry, run, scan, status, systems
 from interlith.structures.errors import InterlithError
 
 INTERRUPTED = 130
@@ -32,6 +32,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "run": run.run,
     "status": status.status,
     "retry": retry.retry,
+    "bader": bader.bader,
 }
 for name, verb in VERBS.items():
     app.command(name)(verb)
