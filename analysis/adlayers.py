@@ -23,7 +23,7 @@ from interlith.analysis.records import (
     Spread,
     Static,
 )
-from interlith.structures.clearances import footprint
+from interlith.structures.clearances import COVERED, footprint
 from interlith.structures.geometry import from_text
 from interlith.structures.records import AdlayerModel, AdlayerRecipe, Record
 
@@ -251,7 +251,7 @@ def _dispersion(evidence: Evidence, interaction: float, caveat: str) -> list[Qua
 def _per_area(evidence: Evidence, binding: float, interaction: float, caveat: str) -> list[Quantity]:
     model, rested, held = evidence.model, evidence.at_rest, evidence.complex.converged
     area = model.n_interfaces * model.area_A2
-    if model.covers:
+    if _covers(evidence):
         named = {"interfacial_formation_energy": binding, "interfacial_formation_energy_frozen": interaction}
         ends = dict(zip(named, (rested, held), strict=True))
         return [_quantity(n, energies.per_area(e, area), "J/m^2", ends[n], caveat) for n, e in named.items()]
@@ -263,6 +263,11 @@ def covered_part(atoms: Atoms) -> float:
     """Return the part of the cell's area on which the molecules' shadow falls, van der Waals radii, 0 to 1."""
     above = atoms[atoms.arrays["side"] == 1]
     return footprint(above.positions, above.numbers, atoms.cell.array[:2, :2])
+
+
+def _covers(evidence: Evidence) -> bool:
+    """Whether the layer covers the cell, as placed or at rest."""
+    return evidence.model.covers or covered_part(from_text(evidence.complex.xyz)) >= COVERED
 
 
 def _counts(evidence: Evidence, seen: Contact, across: dict[str, int]) -> list[Quantity]:
@@ -356,13 +361,14 @@ def _about_model(question: Question, evidence: Evidence) -> list[str]:
         told.append(
             f"the slab is {model.slab.thickness_A:.1f} Å thick, thinner than the preset's {question.floor_A:.1f} Å"
         )
-    if not model.covers:
+    if not _covers(evidence):
         part = covered_part(from_text(evidence.complex.xyz))
         told.append(
             f"the molecule covers {100 * part:.0f} % of the cell: an energy per area is of the covered part only"
         )
     if model.chain_mismatch_percent is not None:
-        told.append(f"the chain is stretched by {model.chain_mismatch_percent:.1f} % to fit the slab")
+        how = "stretched" if model.chain_mismatch_percent > 0 else "compressed"
+        told.append(f"the chain is {how} by {abs(model.chain_mismatch_percent):.1f} % to fit the slab")
     charge = sum(one.charge_e for one in model.molecules)
     if charge:
         told.append(f"the molecule is an ion of charge {charge:+d}, of which this cell and engine know nothing")

@@ -164,6 +164,34 @@ def test_a_layer_that_covers_has_an_energy_per_area_and_per_unit():
     assert values(both)["interfacial_formation_energy"] == pytest.approx(-0.35 / 36 * J_M2)
 
 
+def test_a_layer_that_spreads_as_it_relaxes_covers_the_cell():
+    """Twelve atoms under one shadow cover little; spread over the cell they cover it."""
+    grid = [[x, y, 8.0] for x in (1, 3, 5) for y in (0.75, 2.25, 3.75, 5.25)]
+    atoms = Atoms("LiO12", [[0, 0, 5], *grid], cell=[6, 6, 20], pbc=True)
+    atoms.set_array("side", np.array([0] + [1] * 12))
+    assert covered_part(atoms) > 0.9
+    heaped = atoms.copy()
+    heaped.positions[1:, :2] = [3, 3]
+    heaped.positions[1:, 2] = 8 + 1.5 * np.arange(12)
+    assert covered_part(heaped) < 0.3
+    for each in (atoms, heaped):
+        each.set_array("molecule", np.array([-1] + [0] * 12))
+    placed = _model_of_two_atoms().model_copy(update={"covers": False, "xyz": to_text(heaped)})
+    for final, name in (
+        (atoms, "interfacial_formation_energy"),
+        (heaped, "binding_energy_per_covered_area"),
+    ):
+        found = values(ask(evidence_of([placed], energies={"complex": (-121.0,)}, ended=(True,), atoms=final)))
+        other = {"interfacial_formation_energy", "binding_energy_per_covered_area"} - {name}
+        assert name in found and not other & set(found)
+
+
+def test_a_chain_says_how_it_was_made_to_fit(models):
+    for percent, told in ((2.0, "stretched by 2.0 %"), (-3.0, "compressed by 3.0 %")):
+        chain = models[0].model_copy(update={"chain_mismatch_percent": percent})
+        assert any(told in caveat for caveat in ask(evidence_of([chain, *models[1:]])).caveats)
+
+
 def test_the_lowest_converged_placement_answers(models):
     record = ask(evidence_of(models, ended=(False, True, True)))
     assert values(record)["binding_energy"] == pytest.approx(-120.9 + 120.3)
