@@ -13,11 +13,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from math import gcd, lcm
 
 import numpy as np
 import spglib
 from ase import Atoms
+from ase.geometry import minkowski_reduce
+from ase.neighborlist import neighbor_list
 from numpy.typing import NDArray
 from pymatgen.core import Element, Structure
 
@@ -30,6 +33,8 @@ Ints = NDArray[np.int64]
 
 SYMPREC = 0.01
 """Tolerance of every symmetry search, Å."""
+POTENTIAL_A = 8.0
+"""Distance at which the potentials of sites end, Å."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,19 @@ class Face:
     def charges(self) -> Floats | None:
         """Formal charges, e; None where unknown or all zero."""
         return self.atoms.arrays[OXIDATION] if self.atoms.has(OXIDATION) else None
+
+    @cached_property
+    def site_potentials(self) -> Floats:
+        """Potential of the other ions at each atom, cut off smoothly at R = 8 Å, e/Å: Σ q/r (1 - r²/R²)².
+
+        It tells sites apart that have the same bonds; it is no energy.
+        """
+        compact, charges = self.atoms.copy(), self.charges
+        compact.set_cell(minkowski_reduce(self.atoms.cell.complete())[0])
+        i, j, distance = neighbor_list("ijd", compact, POTENTIAL_A)
+        shares = (1.0 - (distance / POTENTIAL_A) ** 2) ** 2 / distance
+        weights = shares if charges is None else shares * charges[j]
+        return np.asarray(np.bincount(i, weights=weights, minlength=len(compact)), dtype=float)
 
 
 def reduced_miller(miller: Miller) -> Miller:

@@ -3,8 +3,9 @@
 A **rough cut** is the surface of least broken bond valence between two heights: every atom within a window stays below
 or goes above, so that the sum of the valences of the bonds between below and above is least: a minimum cut of the
 graph of bonds (Ford and Fulkerson, 10.4153/CJM-1956-045-5), exact and fast. Bonds that a cut should keep (covalent
-units, whole shells) count a hundredfold. The slab of whole repeats above a cut has the crystal's composition whatever
-the cut, because an atom that stays below on one face goes with the other face.
+units, whole shells) count a hundredfold. Whole shells may cost more bonds elsewhere than they save, so the cuts that
+give up shells, never units, are found as well. The slab of whole repeats above a cut has the crystal's composition
+whatever the cut, because an atom that stays below on one face goes with the other face.
 
 Moving one ion of charge q from one face to the other (by a whole repeat d) changes the dipole of the slab by q d.
 Mobile ions are **spread** that way, those first whose move breaks least, until the dipole is as small as whole ions
@@ -70,14 +71,16 @@ def has_rough_cuts(face: Face) -> bool:
 def rough_cuts(face: Face, heights: Floats) -> list[RoughCut]:
     """Return the distinct rough cuts near given heights (fractions of the repeat), mobile ions spread.
 
-    Where several cuts of a window break equally little, its lowest and its highest are both taken, so that the crystal
-    upside down has the same cuts. Of cuts that differ only in where mobile ions are, the one that breaks least is kept.
+    Those that keep shells whole come first. Where several cuts of a window break equally little, its lowest and its
+    highest are both taken, so that the crystal upside down has the same cuts. Of cuts that differ only in where mobile
+    ions are, the one that breaks least is kept.
     """
     valences = bond_strengths(face)
-    capacities = np.where(held_bonds(face), HELD, 1.0) * valences
+    held = [held_bonds(face), held_bonds(face, shells=False)]
+    families = [np.where(kept, HELD, 1.0) * valences for kept in held[: 1 + (held[0] != held[1]).any()]]
     least: dict[tuple[int, ...], float] = {}
     found: dict[tuple[int, ...], tuple[RoughCut, float]] = {}
-    for layers in _each_once(cut for h in sorted(heights) for cut in least_cuts(face, float(h), capacities)):
+    for layers in _each_once(cut for f in families for h in sorted(heights) for cut in least_cuts(face, float(h), f)):
         moved, count = spread_mobile(face, layers)
         broken = round(float(valences @ np.abs(_crossed(face, moved))), 4)
         frame = _signature(moved[~mobile(face)])
@@ -116,8 +119,9 @@ def least_cuts(face: Face, height: float, capacities: Floats) -> list[Ints]:
 def spread_mobile(face: Face, layers: Ints) -> tuple[Ints, int]:
     """Move mobile ions by whole repeats until the dipole is least; return the new layers and how many moved.
 
-    Each step moves the ion for which the broken valence grows least. Mobile ions have no bonds with each other, and
-    what one breaks is a convex function of its height, so that the sum of such steps is the best of all choices.
+    Each step moves the ion for which the broken valence grows least; of equals, the one at the highest potential.
+    Mobile ions have no bonds with each other, and what one breaks is a convex function of its height, so that the sum
+    of such steps is the best of all choices.
     """
     ions = np.flatnonzero(mobile(face))
     if not len(ions) or face.charges is None:
@@ -161,8 +165,9 @@ def _cheapest(face: Face, layers: Ints, ions: Ints, upwards: int) -> int | None:
     growth = np.bincount(i, weights=strengths * (after - before), minlength=count)
     kept = np.bincount(i, weights=after == 0, minlength=count)
     free = [k for k in ions.tolist() if kept[k] > 0]
-    heights = face.atoms.positions[:, 2] / face.spacing_A - layers
-    return min(free, key=lambda k: (round(float(growth[k]), 5), round(float(upwards * heights[k]), 4)), default=None)
+    rises = upwards * (face.atoms.positions[:, 2] / face.spacing_A - layers)
+    keys = np.round(np.column_stack([growth, -face.site_potentials, rises]), 4)
+    return min(free, key=lambda k: tuple(keys[k].tolist()), default=None)
 
 
 def _reached(graph: csr_array, start: int) -> NDArray[np.bool_]:

@@ -71,14 +71,14 @@ def shell_centres(face: Face) -> tuple[int, ...]:
     )
 
 
-def held_bonds(face: Face) -> Mask:
-    """Return which bonds no cut should break: those within covalent units and within shells that can stay whole."""
+def held_bonds(face: Face, *, shells: bool = True) -> Mask:
+    """Return which bonds no cut should break: those within covalent units and, asked for, shells that can be whole."""
     unit_of = np.full(len(face.atoms), -1)
     for n, unit in enumerate(face.units):
         unit_of[list(unit.atoms)] = n
     i, j = face.bonds.i, face.bonds.j
     covalent = (unit_of[i] >= 0) & (unit_of[i] == unit_of[j])
-    return np.asarray(covalent | np.isin(_cations(face), shell_centres(face)))
+    return np.asarray(covalent | np.isin(_cations(face), shell_centres(face))) if shells else covalent
 
 
 def undercoordinated(symbols: Sequence[str], charges: Floats, kept: Ints, whole: Ints) -> dict[str, int]:

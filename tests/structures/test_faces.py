@@ -204,3 +204,17 @@ def test_operations_along_the_normal_map_the_heights_of_each_element_on_themselv
             assert np.abs(apart - np.round(apart)).min(axis=1).max() < 3e-3
     if name in ("Li", "LiF", "Al2O3", "shifted"):
         assert face.inverted, "a crystal with a centre turns every face round"
+
+
+def test_site_potentials_belong_to_the_crystal_and_not_to_the_face():
+    for name in ("LiF", "Al2O3", "Li3PO4_gamma"):
+        faces = [crystal_face(CRYSTALS[name], m) for m in ((0, 0, 1), (1, 1, 2), (3, -1, 1))]
+        shown = [np.sort(f.site_potentials) for f in faces]
+        assert shown[1] == pytest.approx(shown[0], abs=1e-6)
+        assert shown[2] == pytest.approx(shown[0], abs=1e-6)
+        assert np.all(faces[0].site_potentials * faces[0].charges < 0), "cations sit where anions make it negative"
+    lithium, fluoride = crystal_face(CRYSTALS["LiF"], (1, 0, 0)).site_potentials
+    assert lithium == pytest.approx(-fluoride)
+    assert not crystal_face(CRYSTALS["Li"], (1, 0, 0)).site_potentials.min() < 0, (
+        "without charges every atom counts one"
+    )

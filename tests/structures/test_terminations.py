@@ -156,6 +156,8 @@ def test_garnet_faces_have_several_cuts_without_dipole_that_keep_every_octahedro
     planes = [t for t in listed if not t.rough]
     assert all(t.polar or t.shells_cut for t in planes)
     assert all(bool({"Zr-O", "Ta-O"} & set(t.broken_bonds)) == (t.shells_cut > 0) for t in listed)
+    spoiling = [t.broken_valence_A2 for t in listed if t.rough and t.shells_cut]
+    assert min(spoiling, default=0.0) < good[0].broken_valence_A2, "a shell is given up to break less elsewhere"
 
 
 def test_planes_that_spoil_no_shell_come_before_rough_cuts(any_lagp):
