@@ -37,12 +37,12 @@ Mixture = Sequence[tuple[MoleculeModel, int]]
 
 DENSITY_TOLERANCE = 0.02
 """Largest relative error of the density; what cannot come so near is refused."""
-STARTS, ATTEMPTS = 12, 3
+STARTS, ATTEMPTS = 12, 4
 """Starts by packmol, each with a seed of its own, and those of them pressed, before a density is refused: in a quarter
 of the starts chains lie through each other and cannot be freed."""
 HOPELESS = 1.3
 """After a start that got no nearer than this to the height asked for, another is not tried."""
-SHAKES = 3
+SHAKES = 5
 """Times that jammed molecules are shaken before a step is given up."""
 COARSE, FINE = 0.95, 0.985
 """Steps by which the layer's height shrinks."""
@@ -220,8 +220,8 @@ def _packed(task: _Task, components: Mixture, timeout_s: float) -> tuple[Floats,
         start, version = _started(task, components, seed, timeout_s)
         places, height = _pressed_down(task, start, np.random.default_rng(seed))
         if places is not None and height <= task.height_A:
-            error = abs(task.height_A / task.measured_height_A(places[:, 2]) - 1)
-            if error <= DENSITY_TOLERANCE:
+            height = task.measured_height_A(places[:, 2])
+            if abs(task.height_A / height - 1) <= DENSITY_TOLERANCE:
                 return places, f"scattered by packmol {version} (seed {seed})"
         lowest, pressed = min(lowest, height), pressed + (places is not None)
         if pressed == ATTEMPTS or HOPELESS * task.height_A < lowest < np.inf:
@@ -283,10 +283,12 @@ def _not_reached(task: _Task, lowest_A: float) -> RequestError:
 
 
 def _check_components(components: Mixture, recipe: PackedRecipe, name: str) -> None:
-    """Refuse no molecules, counts below one, molecules that no engine can compute, and a charged layer."""
+    """Refuse what can be seen to be wrong before anything is built."""
     if recipe.open_side and recipe.vacuum_A < recipe.min_distance_A:
         what = f"vacuum of {recipe.vacuum_A:g} Å, less than the least distance of {recipe.min_distance_A:g} Å"
         raise RequestError(what, name, "raise vacuum_A, or set open_side = false")
+    if recipe.seed < 0:
+        raise RequestError(f"seed {recipe.seed}", name, "give 0 or more")
     if not components:
         raise RequestError("no molecules to pack", name, "give at least one component")
     for molecule, count in components:
@@ -305,7 +307,7 @@ def _lateral_cell(slab: Atoms, components: Mixture, recipe: PackedRecipe, name: 
     numbers = np.unique(np.concatenate([slab.numbers, *(m.atoms.numbers for m, _ in components)]))
     edge = max(recipe.min_edge_A, float(least_distances(numbers, recipe.min_distance_A).max()))
     n_layer = sum(len(m.atoms) * n for m, n in components)
-    least = ceil(edge**2 / abs(np.linalg.det(surface)) - 1e-9)
+    least = ceil(min(edge**2 / abs(np.linalg.det(surface)), 1e12) - 1e-9)
     cells = wide_cell(surface, edge) if least <= LARGEST_INDEX else None
     n_slab = len(slab) * (least if cells is None else int(cells.index[0]))
     if cells is None or n_slab + n_layer > recipe.max_atoms:
