@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from interlith.launchers.options import All, Engine, Json, MillerA, MillerB, Output, Preset, SideA, SideB, Systems
+
+if TYPE_CHECKING:
+    from interlith.launchers.requested import Plan
 
 
 def build(
@@ -20,19 +23,43 @@ def build(
     output: Output = Path("interlith-models"),
     as_json: Json = False,
 ) -> None:
-    """Write the models of systems: geometries and pictures, no energies; with --engine, registries ranked by it."""
-    from interlith.launchers.candidates import candidates
-    from interlith.launchers.models import write_model
+    """Write the models of systems: geometries and pictures, no energies; with --engine, candidates ranked by it."""
     from interlith.launchers.output import print_json, stray_output_to_stderr
     from interlith.launchers.requested import Sides, requested_plans, run_command
+    from interlith.structures.errors import RequestError
     from interlith.structures.library import system_names
 
     names = [*(systems or []), *(system_names() if everything else [])]
     with stray_output_to_stderr():
         sides = Sides(a, b, miller_a, miller_b)
         plans = requested_plans(names, sides, preset, engine)
-        rows = [write_model(each, output) for plan in plans for each in candidates(plan, screen=engine is not None)]
+        rows, refused = _built(plans, output, screen=engine is not None)
     print_json(rows) if as_json else _print(rows, run_command(names, sides, preset, engine))
+    if refused:
+        raise RequestError(
+            f"{len(refused)} of {len(plans)} systems were not built: {', '.join(refused)}",
+            "build",
+            "see the lines above",
+        )
+
+
+def _built(plans: list[Plan], output: Path, *, screen: bool) -> tuple[list[dict[str, Any]], list[str]]:
+    """Write the models of each system; return their rows, and the systems that could not be built (noted, one line)."""
+    from interlith.launchers.candidates import candidates
+    from interlith.launchers.models import write_model
+    from interlith.launchers.output import note
+    from interlith.structures.errors import InterlithError
+
+    rows, refused = [], []
+    for plan in plans:
+        try:
+            rows += [write_model(each, output) for each in candidates(plan, screen=screen)]
+        except InterlithError as fault:
+            if len(plans) == 1:
+                raise
+            note(f"{plan.spec.name}: {fault}")
+            refused.append(plan.spec.name)
+    return rows, refused
 
 
 def _print(rows: list[dict[str, Any]], following: str) -> None:
