@@ -43,7 +43,7 @@ def pair_matrix(lattice: Floats, fractions: Floats, *, splitting: float | None =
     """
     lattice, fractions = np.asarray(lattice, dtype=float), np.asarray(fractions, dtype=float)
     volume = abs(float(np.linalg.det(lattice)))
-    alpha = splitting or math.sqrt(math.pi) * (5.0 * len(fractions) / volume**2) ** (1 / 6)
+    alpha = splitting or math.sqrt(math.pi) * (1.2 * len(fractions) / volume**2) ** (1 / 6)
     between = fractions[:, None] - fractions[None]
     shifts = _lattice_points(lattice, _REACH / alpha, margin=0.5) @ lattice
     matrix = _direct_sum((between - np.round(between)) @ lattice, shifts, alpha, _REACH / alpha)

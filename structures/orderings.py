@@ -33,7 +33,9 @@ from interlith.structures.tempering import Best, Problem
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+# States kept beyond those wanted, for those that symmetry makes equal though their energies differ in the last digits.
 SPARE_STATES = 8
+# Sites that exchange with each site more often than the rest: in garnets, the other sites of the cages around.
 CLOSE_SITES = 8
 
 
@@ -114,6 +116,8 @@ def order(
     refined occupancy to the nearest whole atom; where that cannot be had without two atoms on sites that exclude each
     other, the ions on such sites move among all sites of their element at constant total, and the facts say so.
 
+    The search is :func:`interlith.structures.arrangements.lowest_arrangements`; orderings of one energy count as one.
+
     Parameters
     ----------
     structure, facts
@@ -123,7 +127,7 @@ def order(
     max_atoms, min_atoms
         Bounds of the ordered cell's size; `min_atoms` asks for a larger cell than the smallest exact one.
     k
-        How many are wanted; small cells may have fewer.
+        How many are wanted, an ensemble over which energies spread; small cells may have fewer.
     moves
         Swaps tried at most; a hundred thousand give a usable cell at once, the default the lowest one nearly always.
 

@@ -1,15 +1,24 @@
+from itertools import combinations, product
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from ordering_cases import CASES, disordered
 from pymatgen.analysis.ewald import EwaldSummation
+from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.cif import CifWriter
 
 from interlith.structures.crystals import load_crystal
+from interlith.structures.disorder import disordered_cell, whole_counts
+from interlith.structures.electrostatics import pair_matrix, point_charge_energy
 from interlith.structures.errors import RequestError
 from interlith.structures.faults import SHORTEST_IONS_A
 from interlith.structures.orderings import order, ordered_crystal
+
+# Lattice and places are the parent's, so that nothing needs to be stretched.
+SAME_CRYSTAL = StructureMatcher(ltol=0.01, stol=0.05, angle_tol=0.1, primitive_cell=False, scale=False)
 
 
 @pytest.fixture(scope="module")
@@ -21,15 +30,6 @@ def lagp():
 def garnet():
     """LLZO with the occupancies of X-ray refinements, which no arrangement can realise."""
     return ordered_crystal("LLZO_cubic_RT")
-
-
-def with_occupancies(structure, changes):
-    """The same sites with other occupancies: {(symbol, refined): new}."""
-    species = []
-    for site in structure:
-        (first, n), *rest = site.species.items()
-        species.append({first: changes.get((first.symbol, round(n, 3)), n)} if not rest else site.species)
-    return Structure(structure.lattice, species, structure.frac_coords)
 
 
 def lithium_contacts(structure):
@@ -48,16 +48,128 @@ def test_lagp_is_exact_in_the_rhombohedral_cell(lagp):
     assert structure.density == pytest.approx(facts.density_g_cm3, rel=1e-6)
 
 
-# The exhaustive minima, in eV/atom by pymatgen's EwaldSummation, of the same coordinates with Li 6b 1/2 + 36f 1/6.
-@pytest.mark.parametrize(("atoms", "lowest"), [(37, -53.340729), (111, -53.365667)])
-def test_lagp_reaches_the_exhaustive_minimum(atoms, lowest):
-    structure, facts = load_crystal("LAGP")
-    sixths = with_occupancies(structure, {("Li", 0.65): 0.5, ("Li", 0.142): 1 / 6})
-    for seed in (0, 1):
-        ordered, ordering = order(sixths, facts, seed=seed, min_atoms=atoms)[0]
-        assert ordering.n_atoms == atoms
-        assert ordering.ewald_eV_per_atom == pytest.approx(lowest, abs=2e-6)
-        assert EwaldSummation(ordered).total_energy / atoms == pytest.approx(ordering.ewald_eV_per_atom, abs=1e-6)
+@pytest.mark.parametrize("name", CASES)
+def test_the_lowest_known_energy_is_reached_and_is_pymatgens(name):
+    case = CASES[name]
+    structure, facts = disordered(case)
+    for seed in (0, 1) if case.atoms < 150 else (0,):
+        ordered, ordering = order(structure, facts, seed=seed, min_atoms=case.atoms)[0]
+        assert (ordering.n_atoms, ordering.formula, ordering.deviation) == (case.atoms, case.formula, {})
+        assert ordering.ewald_eV_per_atom == pytest.approx(case.lowest_eV_per_atom, abs=2e-6)
+        assert EwaldSummation(ordered).total_energy / case.atoms == pytest.approx(ordering.ewald_eV_per_atom, abs=1e-6)
+        assert lithium_contacts(ordered).min() > SHORTEST_IONS_A
+
+
+def every_ordering(structure):
+    """Distinct energies of every arrangement in the primitive cell without Li-Li contacts, eV per cell, ascending."""
+    cell = disordered_cell(structure)
+    primitive, orbit_of = cell.primitive, np.array(cell.primitive.site_properties["orbit"])
+    fixed, choices = np.zeros(len(primitive)), []
+    for o, held in enumerate(whole_counts(cell, 1)):
+        sites = np.flatnonzero(orbit_of == o)
+        # The first species goes to any of the sites; the second, where there is one, to the others.
+        (first, n), *rest = held.items()
+        fixed[sites] = rest[0][0].oxi_state if rest else 0.0
+        choices.append([(list(chosen), first) for chosen in combinations(sites, n)])
+    matrix = pair_matrix(primitive.lattice.matrix, primitive.frac_coords)
+    apart = primitive.distance_matrix + 9.0 * np.eye(len(primitive))
+    energies = []
+    for arrangement in product(*choices):
+        charges = fixed.copy()
+        for chosen, species in arrangement:
+            charges[chosen] = species.oxi_state
+        lithium = [k for chosen, species in arrangement if species.symbol == "Li" for k in chosen]
+        if apart[np.ix_(lithium, lithium)].min(initial=9.0) > SHORTEST_IONS_A:
+            energies.append(point_charge_energy(matrix, charges))
+    energies = np.sort(energies)
+    return energies[np.diff(energies, prepend=-np.inf) > 1e-3]
+
+
+def test_the_lowest_orderings_are_those_of_an_enumeration():
+    """One Li of two 6b sites, two of twelve 36f sites, one Al of four: 528 arrangements."""
+    structure, facts = disordered(CASES["LAGP-37"])
+    found = [ordering.ewald_eV_per_atom for _, ordering in order(structure, facts, k=5)]
+    assert found == pytest.approx(every_ordering(structure)[:5] / 37, abs=1e-6)
+
+
+FRACTIONS = st.floats(0.06, 0.44)
+
+
+@given(
+    edges=st.tuples(*[st.floats(6.0, 9.0)] * 3),
+    general=st.tuples(FRACTIONS, FRACTIONS, FRACTIONS),
+    mirror=st.tuples(*[st.floats(0.2, 0.3)] * 2),
+    lithium=st.integers(1, 4),
+    aluminium=st.integers(0, 4),
+)
+@settings(max_examples=15, deadline=None)
+def test_small_disordered_crystals_are_ordered_exactly(edges, general, mirror, lithium, aluminium):
+    """Pmmm: Li on some of eight general places, Al and Si on four of a mirror, one anion that makes it neutral."""
+    mixed = {"Al3+": aluminium / 4, "Si4+": 1 - aluminium / 4} if 0 < aluminium < 4 else {"Si4+": 1}
+    charge = lithium + (16 - aluminium if aluminium < 4 else 16)
+    species = [{"Li+": lithium / 8}, mixed, f"P{charge}-"]
+    places = [general, (0.0, *mirror), (0.0, 0.0, 0.0)]
+    structure = Structure.from_spacegroup("Pmmm", Lattice.orthorhombic(*edges), species, places)
+    assume(min(structure[0].distance(site) for site in structure[8:]) > 1.5)
+    possible = every_ordering(structure)
+    assume(len(possible))
+    ordered, ordering = order(structure, load_crystal("LAGP")[1], max_atoms=9)[0]
+    assert ordering.ewald_eV_per_atom * len(ordered) == pytest.approx(possible[0], abs=2e-3)
+    assert EwaldSummation(ordered).total_energy / len(ordered) == pytest.approx(ordering.ewald_eV_per_atom, abs=1e-5)
+    assert ordered.composition.element_composition["Al"] == aluminium % 4
+
+
+@pytest.mark.parametrize(("name", "k"), [("LAGP-37", 5), ("LLZTO-94", 3)])
+def test_an_ensemble_is_ranked_distinct_and_the_same_for_every_seed(name, k):
+    structure, facts = disordered(CASES[name])
+    ensembles = [order(structure, facts, min_atoms=CASES[name].atoms, k=k, seed=seed) for seed in (3, 4)]
+    energies = [[ordering.ewald_eV_per_atom for _, ordering in ensemble] for ensemble in ensembles]
+    assert energies[0] == pytest.approx(energies[1], abs=1e-8)
+    assert energies[0] == sorted(energies[0])
+    assert [ordering.rank for _, ordering in ensembles[0]] == list(range(k))
+    assert len({ordering.formula for _, ordering in ensembles[0]}) == 1
+    assert not any(SAME_CRYSTAL.fit(a, b) for (a, _), (b, _) in combinations(ensembles[0], 2))
+    assert SAME_CRYSTAL.fit(ensembles[0][0][0], ensembles[1][0][0])
+
+
+def test_few_moves_give_a_usable_cell_that_more_moves_better():
+    structure, facts = disordered(CASES["LLZTO-94"])
+    (quick, rough), (_, fine) = (order(structure, facts, moves=moves)[0] for moves in (50_000, 2_000_000))
+    assert lithium_contacts(quick).min() > SHORTEST_IONS_A
+    assert fine.ewald_eV_per_atom <= rough.ewald_eV_per_atom < fine.ewald_eV_per_atom + 0.05
+
+
+def test_garnet_of_two_hundred_atoms_tells_its_deviation():
+    structure, facts = load_crystal("LLZTO")
+    ordered, ordering = order(structure, facts, moves=500_000)[0]
+    assert ordering.formula == "Li51La24Zr11Ta5O96"
+    assert ordering.deviation == pytest.approx({"Li": -0.025, "Zr": -0.025, "Ta": 0.025}, abs=1e-5)
+    assert "composition deviates by Li -0.025, Zr -0.025, Ta +0.025 per formula unit" in ordering.origin.steps
+    assert lithium_contacts(ordered).min() == pytest.approx(ordering.closest_contact_A, abs=1e-6)
+
+
+def test_published_garnet_occupancies_let_lithium_move():
+    ordered, _, ordering = ordered_crystal("LLZTO_Ta0.6")
+    assert lithium_contacts(ordered).min() > SHORTEST_IONS_A
+    assert ordering.formula == "Li51La24Zr11Ta5O96"
+    assert any("Li moved between its sites" in step for step in ordering.origin.steps)
+
+
+@pytest.mark.parametrize(("x", "formula"), [(1 / 2, "Li3Ti3Al1P6O24"), (1 / 3, "Li8Ti10Al2P18O72")])
+def test_a_persons_latp(tmp_path, x, formula):
+    """Li(1+x)Al(x)Ti(2-x)(PO4)3 from a CIF without charges: the cell of LiTi2(PO4)3, the places of LAGP."""
+    places, _ = load_crystal("LAGP")
+    occupancies = {"Li+0.65": {"Li": 1 / 2}, "P5+1": {"P": 1}, "O2-1": {"O": 1}}
+    occupancies |= {"Ge4+0.75 Al3+0.25": {"Ti": 1 - x / 2, "Al": x / 2}, "Li+0.1416667": {"Li": (1 / 2 + x) / 6}}
+    species = [occupancies[str(site.species)] for site in places]
+    latp = Structure(load_crystal("LTP")[0].lattice, species, places.frac_coords)
+    CifWriter(latp, symprec=0.01).write_file(tmp_path / "LATP.cif")
+    ordered, facts, ordering = ordered_crystal(str(tmp_path / "LATP.cif"))
+    assert ordering.formula == formula
+    assert ordering.deviation == {}
+    assert ordering.oxidation_states == {"Li": 1, "Al": 3, "Ti": 4, "P": 5, "O": -2}
+    assert any("oxidation states" in step for step in facts.origin.steps)
+    assert lithium_contacts(ordered).min() > SHORTEST_IONS_A
 
 
 def test_the_hexagonal_cell_is_had_by_asking(lagp):
