@@ -17,7 +17,7 @@ from interlith.structures.records import MoleculeModel, Origin
 
 Floats = NDArray[np.float64]
 
-FOLDED = 6
+FOLDED = 10
 """Folded starts of a flexible host beside the geometry given."""
 SITES = 4
 
@@ -64,7 +64,8 @@ def complexes(host: MoleculeModel, guest: MoleculeModel, *, k: int = 8, seed: in
             energies.append(strain + docking.coulomb_eV(body, placed))
     if not positions:
         raise RequestError(f"{guest.name} finds no room at {host.name}", "guest", "try another conformer or seed")
-    ensemble = ranked(whole, positions, energies, f"{field} strain of the host and Coulomb energy to the guest")
+    order = f"{field} strain of the host and Coulomb energy to the guest"
+    ensemble = ranked(whole, positions, energies, order, docking.WINDOW_eV)
     origin = _origin(host, guest)
     return [
         to_model(

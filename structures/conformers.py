@@ -33,7 +33,7 @@ FOLDED_A = 3.3
 """Donors that one Li can chelate stand within this: two Li-O of 1.95 Å at right angles and a little more."""
 MOST_ATTEMPTS, FEWEST_ATTEMPTS, ATOM_BUDGET = 20, 1, 400
 TIME_LIMIT_s = 50
-TRIES, TRIES_FOLDED = 10, 3
+MOST_TRIES, FEWEST_TRIES, TRY_BUDGET = 10, 3, 500
 """Of distance geometry for one start, before another way is tried; RDKit's default of ten an atom takes minutes."""
 SLACK_A = 0.4
 WAYS = ((False, True), (True, True), (True, False))
@@ -99,7 +99,13 @@ def generate(mol: Chem.Mol, seed: int = 0) -> Ensemble:
     return ranked(mol, relaxed, energies, field)
 
 
-def ranked(mol: Chem.Mol, positions: list[Floats], energies_eV: list[float], ranked_by: str) -> Ensemble:
+def ranked(
+    mol: Chem.Mol,
+    positions: list[Floats],
+    energies_eV: list[float],
+    ranked_by: str,
+    window_eV: float = WINDOW_eV,
+) -> Ensemble:
     """Return the sound and distinct ones among geometries, lowest first.
 
     Parameters
@@ -112,6 +118,8 @@ def ranked(mol: Chem.Mol, positions: list[Floats], energies_eV: list[float], ran
         One each.
     ranked_by
         What they come from.
+    window_eV
+        What lies further above the lowest is left out.
 
     Raises
     ------
@@ -130,7 +138,7 @@ def ranked(mol: Chem.Mol, positions: list[Floats], energies_eV: list[float], ran
     likeness = Likeness(mol)
     kept: list[int] = []
     for k in sound:
-        within = energies_eV[k] - lowest <= WINDOW_eV
+        within = energies_eV[k] - lowest <= window_eV
         if within and all(likeness.rmsd(positions[k], positions[other]) > ALIKE_A for other in kept):
             kept.append(k)
     centred = tuple(positions[k] - positions[k].mean(axis=0) for k in kept)
@@ -195,7 +203,7 @@ def folded_starts(mol: Chem.Mol, count: int, seed: int) -> list[tuple[Floats, tu
         if narrowed is None:
             continue
         parameters = _parameters(seed + k)
-        parameters.maxIterations = TRIES_FOLDED
+        parameters.maxIterations = FEWEST_TRIES
         parameters.SetBoundsMat(narrowed)
         parameters.useRandomCoords = True
         # RDKit gives back what it could reach: a stiff molecule does not fold.
@@ -276,6 +284,7 @@ def _free_starts(mol: Chem.Mol, count: int, seed: int) -> list[Floats]:
         parameters = _parameters(seed)
         parameters.useRandomCoords = random_start
         parameters.useBasicKnowledge = knowledge
+        parameters.maxIterations = max(FEWEST_TRIES, min(MOST_TRIES, TRY_BUDGET // mol.GetNumAtoms()))
         # One start first: a way that fails for a molecule fails slowly, and for each start again.
         first = _embedded(mol, 1, parameters)
         if first:
@@ -290,7 +299,6 @@ def _parameters(seed: int) -> Any:
     parameters: Any = rdDistGeom.ETKDGv3()
     parameters.randomSeed = seed % 2**30 + 1
     parameters.timeout = TIME_LIMIT_s
-    parameters.maxIterations = TRIES
     return parameters
 
 

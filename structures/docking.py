@@ -24,8 +24,10 @@ Floats = NDArray[np.float64]
 
 COULOMB_eV_A = 14.399645
 """e²/(4πε₀) in eV Å."""
-ROUND = 24
+ROUND = 48
 TURNS = 300
+WINDOW_eV = 2.0
+"""Wide, because point charges rank roughly: an engine decides."""
 APART_A = 0.8
 """Two sites of a cation nearer than this are one."""
 CLEAR = 0.78
@@ -222,7 +224,7 @@ def _bond_lengths(host: Body, number: int, atoms: tuple[int, ...]) -> Floats:
 
 def _clear(host: Body, number: int, points: Floats) -> Floats:
     """Return the points where a cation is in contact with donors only."""
-    factor = np.select([host.numbers == 1, host.numbers == 6], [1.35, 0.95], 0.9)
+    factor = np.select([host.numbers == 1, host.numbers == 6], [1.25, 1.02], 0.9)
     factor[list(host.donors)] = 0.95
     factor[host.metals] = 1.0
     least = factor * _bond_lengths(host, number, tuple(range(len(host.positions))))

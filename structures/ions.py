@@ -66,7 +66,7 @@ def generate_ions(mol: Chem.Mol, seed: int = 0) -> Ensemble:
     if not piles:
         raise RequestError(f"the ions of {canonical(mol)} find no room beside each other", "molecule", "try a seed")
     field = ensembles[core].ranked_by
-    return ranked(mol, positions, energies, f"{field} of each ion and Coulomb energy between them")
+    return ranked(mol, positions, energies, f"{field} of each ion and Coulomb energy between them", docking.WINDOW_eV)
 
 
 def _roles(mol: Chem.Mol) -> tuple[tuple[int, ...], list[tuple[int, ...]], list[tuple[int, ...]]]:

@@ -16,6 +16,7 @@ from interlith.structures.smiles import TEMPLATE, UNIT
 Tacticity = Literal["isotactic", "syndiotactic", "atactic"]
 CLOCKWISE = Chem.ChiralType.CHI_TETRAHEDRAL_CW
 ANTICLOCKWISE = Chem.ChiralType.CHI_TETRAHEDRAL_CCW
+LABEL_EFFORT = 200_000
 HANDED = (CLOCKWISE, ANTICLOCKWISE)
 
 
@@ -97,9 +98,16 @@ def open_centres(mol: Chem.Mol) -> list[int]:
 
 
 def labels(mol: Chem.Mol, centres: Sequence[int]) -> list[str]:
-    """Return the centres with their Cahn-Ingold-Prelog labels, e.g. ``['C3 R', 'C5 S']``; ``-`` where it has none."""
+    """Return the centres with their Cahn-Ingold-Prelog labels, e.g. ``['C3 R', 'C5 S']``; ``-`` where it has none.
+
+    Where the rules take too long every centre is ``unlabelled``: its handedness is set and verified all the same.
+    """
     copy = Chem.Mol(mol)
-    rdCIPLabeler.AssignCIPLabels(copy)
+    try:
+        rdCIPLabeler.AssignCIPLabels(copy, maxRecursiveIterations=LABEL_EFFORT)
+    except RuntimeError:
+        # The rules compare whole branches: between alike rings of a long chain that takes minutes.
+        return [f"{copy.GetAtomWithIdx(int(index)).GetSymbol()}{index} unlabelled" for index in centres]
     atoms = [copy.GetAtomWithIdx(int(index)) for index in centres]
     return [f"{a.GetSymbol()}{a.GetIdx()} {a.GetProp('_CIPCode') if a.HasProp('_CIPCode') else '-'}" for a in atoms]
 

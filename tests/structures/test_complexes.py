@@ -16,11 +16,12 @@ def build(text, **fields):
     return molecule(MoleculeRecipe(molecule=text, **fields))
 
 
-def shell(model, reach=2.1):
-    """Donor atoms of the model's lithium."""
+def shell(model, reach=2.05):
+    """Heavy atoms that touch the model's lithium."""
     lithium = int(np.flatnonzero(model.atoms.numbers == 3)[0])
     distance = np.linalg.norm(model.atoms.positions - model.atoms.positions[lithium], axis=1)
-    return [int(k) for k in np.argsort(distance) if 0 < distance[k] < reach]
+    assert distance[model.atoms.numbers == 1].min() > 1.95
+    return [int(k) for k in np.argsort(distance) if 0 < distance[k] < reach and model.atoms.numbers[k] > 1]
 
 
 @pytest.mark.parametrize(

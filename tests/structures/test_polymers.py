@@ -132,6 +132,12 @@ def test_a_symmetric_isotactic_chain_is_its_own_mirror_image(n):
     assert Counter(handedness(built)) == {"R": n // 2, "S": n // 2}
 
 
+def test_a_chain_that_is_too_alike_to_label_is_still_built():
+    built = chain("[*]C1CCC(CC1)c1ccc2cc(ccc2c1)[*]", n=4)
+    assert not open_centres(built.mol)
+    assert any("unlabelled" in step for step in built.steps)
+
+
 def test_atactic_chains_differ_by_seed_and_others_do_not():
     def drawn(tacticity):
         return {canonical(chain("[*]CC([*])C#N", n=6, tacticity=tacticity, seed=s).mol) for s in range(8)}
