@@ -14,7 +14,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from interlith.analysis.voronoi import Facets, grid_facets
+from interlith.analysis.voronoi import grid_facets
 from interlith.structures.errors import RequestError
 
 Floats = NDArray[np.float64]
@@ -92,7 +92,8 @@ def basins(
     voxel = abs(float(np.linalg.det(cell))) / flat.size
     totals = held.sum(axis=1)
     volume = np.ones(flat.size)
-    peaks = _hand_over(flat, order, held, volume, np.array(reference.shape), np.array(periodic), *_plain(facets))
+    grid = np.array([reference.shape, periodic], dtype=np.int64)
+    peaks = _hand_over(flat, order, held, volume, grid, facets.steps, facets.transmissions_A)
     inside = held[:, peaks] * voxel
     volumes = volume[peaks] * voxel
     maxima = np.array(np.unravel_index(peaks, reference.shape)).T
@@ -120,14 +121,10 @@ def _check(field: Floats, shape: tuple[int, ...]) -> None:
         raise RequestError(f"the density is not finite at grid point {where}", "density", "compute or export it again")
 
 
-def _plain(facets: Facets) -> tuple[Ints, Floats]:
-    return facets.steps, facets.transmissions_A
-
-
 @numba.njit(cache=True, nogil=True)
-def _hand_over(rho, order, held, volume, shape, periodic, steps, transmissions):  # type: ignore[no-untyped-def]
+def _hand_over(rho, order, held, volume, grid, steps, transmissions):  # type: ignore[no-untyped-def]
     """Let every point of `order` hand its `held` and `volume` to its higher neighbours; return the maxima."""
-    nx, ny, nz = shape
+    (nx, ny, nz), periodic = grid
     n = len(transmissions)
     reach = np.abs(steps).max()
     offsets = (steps[:, 0] * ny + steps[:, 1]) * nz + steps[:, 2]
