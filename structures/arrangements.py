@@ -13,14 +13,14 @@ MOVES = 40_000_000
 # swap grows with the square of the difference.
 COLD_eV, HOT_eV = 0.15, 1.0
 REPLICAS_PER_OCTAVE = 2.2
-# Moves of one run in units of the square of the number of sites: half the runs or more meet the lowest state then.
-MOVES_PER_PAIR = 300
+# Moves of one run in units of the square of the number of sites: two runs of three meet the lowest state then.
+MOVES_PER_PAIR = 600
 # Least costs of a contact and of an atom on the wrong orbit, in units of the hottest temperature.
 CONTACT, STRAY = 0.3, 0.05
 # Runs that must end in the lowest state before it is believed.
-AGREEMENT = 4
+AGREEMENT = 3
 # Runs without a single contact-free state after which the occupancies are held to be unrealisable.
-PATIENCE = 3
+PATIENCE = 2
 
 
 def lowest_arrangements(problem: Problem, *, seed: int = 0, k: int = 1, moves: int = MOVES) -> Best:
