@@ -6,26 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 from ase import Atoms
-from pydantic import Field
 
 from interlith.analysis import energies
 from interlith.analysis.bindings import binding_caveat
 from interlith.analysis.coordination import bonds_across, contact, coordination_of_touching
-from interlith.analysis.interfaces import lowest, lowest_of
-from interlith.analysis.placements import Ranking, pose_of
-from interlith.analysis.records import (
-    AdlayerRecord,
-    Contact,
-    PlacementOutcome,
-    Provenance,
-    Quantity,
-    Relaxation,
-    Spread,
-    Static,
-)
+from interlith.analysis.evidence import Question, SlabEvidence
+from interlith.analysis.records import AdlayerRecord, Contact, PlacementOutcome, Provenance, Quantity, Spread
 from interlith.structures.clearances import COVERED, footprint
 from interlith.structures.geometry import from_text
-from interlith.structures.records import AdlayerModel, AdlayerRecipe, Record
 
 ORDER_TOLERANCE_EV = 0.01
 LARGE_GAIN_EV = 0.1
@@ -61,90 +49,18 @@ DEFINITIONS = {
 }
 
 
-class Question(Record):
-    """What was asked: goes into the record unchanged."""
-
-    system: str
-    preset: str
-    recipe: AdlayerRecipe
-    settings: dict[str, str | float | int | bool]
-    floor_A: float = Field(description="a thinner slab gets a caveat")
-
-
-class Dispersion(Record):
-    """Energies of the added dispersion alone, at the geometry of the complex."""
-
-    complex_eV: float
-    slab_eV: float
-    molecule_eV: float
-
-    @property
-    def interaction_eV(self) -> float:
-        """Its part of the interaction energy."""
-        return energies.binding_energy(self.complex_eV, self.slab_eV, self.molecule_eV)
-
-
-class Evidence(Record):
-    """Everything behind one record of an adlayer."""
-
-    ranking: Ranking
-    relaxed: tuple[Relaxation | None, ...] = Field(description="one per placement asked for; None beyond the last")
-    bulk: Relaxation
-    slab_cut: Relaxation = Field(description="slab alone, from the slab at rest")
-    slab_rejoined: Relaxation = Field(description="slab alone, from its geometry in the complex")
-    slab_frozen: Static
-    conformers: tuple[Relaxation, ...] = Field(min_length=1, description="each conformer alone, in the same cell")
-    molecule_rejoined: Relaxation = Field(description="molecule alone, from its geometry in the complex")
-    molecule_frozen: Static
-    dispersion: Dispersion | None = Field(description="None where the method adds none")
-
-    @property
-    def complex(self) -> Relaxation:
-        """The molecule on the slab, at rest, in the placement that answers."""
-        return lowest_of(self.relaxed)
-
-    @property
-    def model(self) -> AdlayerModel:
-        """The placement that answers, as placed."""
-        return self.ranking.chosen[lowest(self.relaxed)].model
-
-    @property
-    def slab(self) -> Relaxation:
-        """The slab alone: the lower of two."""
-        return min(self.slab_cut, self.slab_rejoined, key=lambda r: r.energy_eV)
-
-    @property
-    def conformer(self) -> Relaxation:
-        """The lowest conformer alone."""
-        return min(self.conformers, key=lambda r: r.energy_eV)
-
-    @property
-    def molecule(self) -> Relaxation:
-        """The molecule alone: the lower of its lowest conformer and of what the complex leaves."""
-        return min(self.conformer, self.molecule_rejoined, key=lambda r: r.energy_eV)
-
-    @property
-    def at_rest(self) -> bool:
-        """Whether everything that the binding energy rests on reached its threshold."""
-        return self.complex.converged and self.slab.converged and self.molecule.converged
-
-    def binding(self, complex_eV: float) -> float:
-        """Return the binding energy of a complex of that energy."""
-        return energies.binding_energy(complex_eV, self.slab.energy_eV, self.molecule.energy_eV)
-
-
-def answer(question: Question, evidence: Evidence) -> AdlayerRecord:
-    """Return the record of a molecule on a slab.
+def answer(question: Question, evidence: SlabEvidence) -> AdlayerRecord:
+    """Return the record of molecules on a slab.
 
     Raises
     ------
     ComputationError
         If the energies were not computed by one method.
     """
-    provenance = Provenance.merged([part.provenance for part in _parts(evidence)])
+    provenance = Provenance.merged([part.provenance for part in evidence.parts])
     after = from_text(evidence.complex.xyz)
     seen, across = contact(evidence.model.atoms, after), bonds_across(after)
-    outcomes = placement_outcomes(evidence)
+    outcomes = evidence.outcomes
     return AdlayerRecord(
         system=question.system,
         preset=question.preset,
@@ -154,45 +70,21 @@ def answer(question: Question, evidence: Evidence) -> AdlayerRecord:
         placements=outcomes,
         contact=seen,
         bonds_across=across,
-        screening=evidence.ranking.provenance,
-        energies_eV=_totals(evidence),
+        screening=evidence.screening,
+        energies_eV=evidence.totals,
         caveats=_caveats(question, evidence, outcomes, seen),
         provenance=provenance,
         recipe=question.recipe,
-        settings=question.settings | {"candidates": evidence.ranking.n_candidates},
+        settings=question.settings | evidence.settings,
     )
 
 
-def placement_outcomes(evidence: Evidence) -> tuple[PlacementOutcome, ...]:
-    """Return every relaxed placement, lowest energy first, all against the same references."""
-    pairs = [(s, r) for s, r in zip(evidence.ranking.chosen, evidence.relaxed, strict=False) if r is not None]
-    return tuple(
-        PlacementOutcome(
-            pose=pose_of(screened.model),
-            screened_energy_eV=screened.energy_eV,
-            relaxed_energy_eV=relaxed.energy_eV,
-            binding_energy_eV=evidence.binding(relaxed.energy_eV),
-            converged=relaxed.converged,
-            fmax_eV_A=relaxed.fmax_eV_A,
-            n_force_calls=relaxed.provenance.n_force_calls,
-        )
-        for screened, relaxed in sorted(pairs, key=lambda pair: pair[1].energy_eV)
-    )
-
-
-def _parts(evidence: Evidence) -> list[Relaxation | Static]:
-    parts: list[Relaxation | Static] = [one for one in evidence.relaxed if one is not None]
-    parts += [evidence.bulk, evidence.slab_cut, evidence.slab_rejoined, evidence.slab_frozen]
-    parts += [*evidence.conformers, evidence.molecule_rejoined, evidence.molecule_frozen]
-    return parts
-
-
-def _interaction(evidence: Evidence) -> float:
+def _interaction(evidence: SlabEvidence) -> float:
     frozen = evidence.slab_frozen.energy_eV, evidence.molecule_frozen.energy_eV
     return energies.binding_energy(evidence.complex.energy_eV, *frozen)
 
 
-def _energies(evidence: Evidence, outcomes: tuple[PlacementOutcome, ...], seen: Contact) -> list[Quantity]:
+def _energies(evidence: SlabEvidence, outcomes: tuple[PlacementOutcome, ...], seen: Contact) -> list[Quantity]:
     binding, interaction = evidence.binding(evidence.complex.energy_eV), _interaction(evidence)
     deformed = {
         "slab": (evidence.slab_frozen.energy_eV, evidence.slab),
@@ -215,7 +107,7 @@ def _energies(evidence: Evidence, outcomes: tuple[PlacementOutcome, ...], seen: 
     ]
     gains = {
         "slab": (evidence.slab_cut, evidence.slab_rejoined),
-        "molecule": (evidence.conformer, evidence.molecule_rejoined),
+        "molecule": (evidence.own_start, evidence.from_complex),
     }
     return found + [
         _eV(f"reference_gain_{name}", one.energy_eV - other.energy_eV, one.converged and other.converged)
@@ -225,20 +117,21 @@ def _energies(evidence: Evidence, outcomes: tuple[PlacementOutcome, ...], seen: 
 
 def _per_conformer(settled: Sequence[PlacementOutcome], rested: bool, caveat: str) -> list[Quantity]:
     lowest: dict[int, float] = {}
-    for one in settled:
-        lowest[one.pose.conformer] = min(one.binding_energy_eV, lowest.get(one.pose.conformer, np.inf))
+    for pose, energy in ((one.pose, one.binding_energy_eV) for one in settled):
+        if pose is not None:
+            lowest[pose.conformer] = min(energy, lowest.get(pose.conformer, np.inf))
     over = Spread.over(list(lowest.values()), "conformers")
     mean = float(np.mean(list(lowest.values()))) if over else 0.0
     return [_eV("binding_energy_of_conformers", mean, rested, caveat, over)] if over else []
 
 
-def _per_unit(evidence: Evidence, binding: float, caveat: str) -> list[Quantity]:
+def _per_unit(evidence: SlabEvidence, binding: float, caveat: str) -> list[Quantity]:
     units = [one.n_units for one in evidence.model.molecules]
     total = sum(n for n in units if n is not None)
     return [_eV("binding_energy_per_unit", binding / total, evidence.at_rest, caveat)] if total else []
 
 
-def _dispersion(evidence: Evidence, interaction: float, caveat: str) -> list[Quantity]:
+def _dispersion(evidence: SlabEvidence, interaction: float, caveat: str) -> list[Quantity]:
     if evidence.dispersion is None:
         return []
     part, rested = evidence.dispersion.interaction_eV, evidence.complex.converged
@@ -248,7 +141,7 @@ def _dispersion(evidence: Evidence, interaction: float, caveat: str) -> list[Qua
     ]
 
 
-def _per_area(evidence: Evidence, binding: float, interaction: float, caveat: str) -> list[Quantity]:
+def _per_area(evidence: SlabEvidence, binding: float, interaction: float, caveat: str) -> list[Quantity]:
     model, rested, held = evidence.model, evidence.at_rest, evidence.complex.converged
     area = model.n_interfaces * model.area_A2
     if _covers(evidence):
@@ -265,12 +158,12 @@ def covered_part(atoms: Atoms) -> float:
     return footprint(above.positions, above.numbers, atoms.cell.array[:2, :2])
 
 
-def _covers(evidence: Evidence) -> bool:
+def _covers(evidence: SlabEvidence) -> bool:
     """Whether the layer covers the cell, as placed or at rest."""
     return evidence.model.covers or covered_part(from_text(evidence.complex.xyz)) >= COVERED
 
 
-def _counts(evidence: Evidence, seen: Contact, across: dict[str, int]) -> list[Quantity]:
+def _counts(evidence: SlabEvidence, seen: Contact, across: dict[str, int]) -> list[Quantity]:
     rested = evidence.complex.converged
     lithium = sum(n for kind, n in across.items() if kind.startswith("Li-") and kind != "Li-H")
     lengths = {
@@ -304,15 +197,7 @@ def _quantity(
     )
 
 
-def _totals(evidence: Evidence) -> dict[str, float]:
-    names = ("complex", "bulk", "slab_cut", "slab_rejoined", "slab_frozen", "molecule_rejoined", "molecule_frozen")
-    totals = {name: float(getattr(evidence, name).energy_eV) for name in names}
-    totals |= {f"conformer_{k}": one.energy_eV for k, one in enumerate(evidence.conformers)}
-    dispersion = evidence.dispersion.model_dump(exclude={"schema_version"}) if evidence.dispersion else {}
-    return totals | {f"dispersion_{name.removesuffix('_eV')}": value for name, value in dispersion.items()}
-
-
-def _doubt(evidence: Evidence, above: float, seen: Contact) -> str:
+def _doubt(evidence: SlabEvidence, above: float, seen: Contact) -> str:
     """Return the caveat of an energy; `above` is the interaction energy minus the binding energy, never positive."""
     told = [f"contains a reaction: {seen.why}"] if seen.reacted else []
     if above > ORDER_TOLERANCE_EV:
@@ -320,7 +205,7 @@ def _doubt(evidence: Evidence, above: float, seen: Contact) -> str:
     return "; ".join([*told, _surrogate(evidence)])
 
 
-def _surrogate(evidence: Evidence) -> str:
+def _surrogate(evidence: SlabEvidence) -> str:
     model = evidence.model
     return binding_caveat(
         evidence.complex.provenance.method, model.slab.crystal, [one.formula for one in model.molecules]
@@ -328,34 +213,35 @@ def _surrogate(evidence: Evidence) -> str:
 
 
 def _caveats(
-    question: Question, evidence: Evidence, outcomes: tuple[PlacementOutcome, ...], seen: Contact
+    question: Question, evidence: SlabEvidence, outcomes: tuple[PlacementOutcome, ...], seen: Contact
 ) -> tuple[str, ...]:
     told = [_surrogate(evidence)]
     told += [f"a reaction took place: {seen.why}"] if seen.reacted else []
     if evidence.dispersion is None and evidence.complex.provenance.method.surrogate:
         told.append("no dispersion was added: much of what holds a molecule on a surface is missing")
     if evidence.binding(evidence.complex.energy_eV) > 0:
-        told.append("the molecule is not bound: this engine puts the parts lower when they are apart")
+        told.append(f"the {evidence.above} is not bound: this engine puts the parts lower when they are apart")
     elif seen.min_distance_after_A > DESORBED_A:
-        told.append(f"the molecule stands {seen.min_distance_after_A:.1f} Å off the slab: it left the surface")
-    told += _about_placements(question, outcomes)
+        told.append(f"the {evidence.above} stands {seen.min_distance_after_A:.1f} Å off the slab: it left the surface")
+    told += _about_candidates(question, evidence, outcomes)
     return tuple(text for text in [*told, *_about_model(question, evidence), *_about_references(evidence)] if text)
 
 
-def _about_placements(question: Question, outcomes: tuple[PlacementOutcome, ...]) -> list[str]:
+def _about_candidates(question: Question, evidence: SlabEvidence, outcomes: tuple[PlacementOutcome, ...]) -> list[str]:
     asked, failed = question.settings.get("placements"), [o for o in outcomes if not o.converged]
     told = []
     if asked != len(outcomes):
-        told.append(f"{len(outcomes)} distinct placements were left after screening, {asked} asked for")
+        told.append(f"{len(outcomes)} {evidence.left}, {asked} asked for")
     if failed:
         largest = max(o.fmax_eV_A for o in failed)
         told.append(
-            f"{len(failed)} placements did not converge (largest force {largest:.2f} eV/Å): kept out of the spread"
+            f"{len(failed)} {evidence.candidates} did not converge (largest force {largest:.2f} eV/Å): "
+            "kept out of the spread"
         )
     return told
 
 
-def _about_model(question: Question, evidence: Evidence) -> list[str]:
+def _about_model(question: Question, evidence: SlabEvidence) -> list[str]:
     model, told = evidence.model, []
     if model.slab.thickness_A < question.floor_A:
         told.append(
@@ -364,7 +250,8 @@ def _about_model(question: Question, evidence: Evidence) -> list[str]:
     if not _covers(evidence):
         part = covered_part(from_text(evidence.complex.xyz))
         told.append(
-            f"the molecule covers {100 * part:.0f} % of the cell: an energy per area is of the covered part only"
+            f"the {evidence.above} covers {100 * part:.0f} % of the cell: "
+            "an energy per area is of the covered part only"
         )
     if model.chain_mismatch_percent is not None:
         how = "stretched" if model.chain_mismatch_percent > 0 else "compressed"
@@ -377,16 +264,16 @@ def _about_model(question: Question, evidence: Evidence) -> list[str]:
     return told
 
 
-def _about_references(evidence: Evidence) -> list[str]:
+def _about_references(evidence: SlabEvidence) -> list[str]:
     told = []
     for name, one, other in (
         ("slab", evidence.slab_cut, evidence.slab_rejoined),
-        ("molecule", evidence.conformer, evidence.molecule_rejoined),
+        (evidence.above, evidence.own_start, evidence.from_complex),
     ):
         if one.energy_eV - other.energy_eV > LARGE_GAIN_EV:
             gain = one.energy_eV - other.energy_eV
             told.append(f"the {name} alone relaxes {gain:.2f} eV lower from the complex than from its own start")
-    parts = {"bulk": evidence.bulk, "slab alone": evidence.slab, "molecule alone": evidence.molecule}
+    parts = {"bulk": evidence.bulk, "slab alone": evidence.slab, f"{evidence.above} alone": evidence.molecule}
     told += [
         f"the {name} did not converge (largest force {part.fmax_eV_A:.2f} eV/Å)"
         for name, part in parts.items()

@@ -15,6 +15,7 @@ from interlith.structures.records import (
     InterfaceModel,
     InterfaceRecipe,
     Miller,
+    PackedRecipe,
     PoseFacts,
     Record,
     SlabFacts,
@@ -199,21 +200,26 @@ class InterfaceRecord(AnswerRecord):
 
 
 class PlacementOutcome(Record):
-    """One placement of a molecule, screened and relaxed."""
+    """One placement of a molecule, screened and relaxed; or one packing of a layer, relaxed."""
 
-    pose: PoseFacts
-    screened_energy_eV: float = Field(description="of the screening engine, the slab held")
+    pose: PoseFacts | None = Field(default=None, description="None for a packing")
+    seed: int | None = Field(default=None, description="of a packing")
+    screened_energy_eV: float | None = Field(
+        default=None, description="of the screening engine, the slab held; None for a packing"
+    )
     relaxed_energy_eV: float
     binding_energy_eV: float
     converged: bool
     fmax_eV_A: float
     n_force_calls: int
+    density_before_g_cm3: float | None = Field(default=None, description="of a packing, as packed")
+    density_after_g_cm3: float | None = Field(default=None, description="of a packing, relaxed")
 
 
 class AdlayerRecord(AnswerRecord):
-    """The answer to `interlith run` for a molecule or oligomer on a slab."""
+    """The answer to `interlith run` for a molecule, an oligomer or a packed layer on a slab."""
 
-    model: AdlayerModel = Field(description="the placement that won, as placed")
+    model: AdlayerModel = Field(description="the placement or packing that won, as placed")
     placements: tuple[PlacementOutcome, ...] = Field(description="lowest energy first")
     bonds_across: dict[str, int] = Field(
         default_factory=dict, description="slab-molecule bonds after relaxation by kind, the slab's element first"
@@ -221,7 +227,9 @@ class AdlayerRecord(AnswerRecord):
     screening: Provenance | None = Field(
         default=None, description="of the ranking of candidates: it decides what is relaxed, no energy rests on it"
     )
-    recipe: AdlayerRecipe | None = Field(default=None, description="what was asked for, before anything was built")
+    recipe: AdlayerRecipe | PackedRecipe | None = Field(
+        default=None, description="what was asked for, before anything was built"
+    )
 
 
 class SurfaceFit(Record):

@@ -9,6 +9,7 @@ from interlith.analysis.records import AdlayerRecord, AnswerRecord, InterfaceRec
 from interlith.launchers.pictures import side_names
 
 ENDED = ("converged", "largest force, eV/Å", "force calls")
+BOUND = ("E_bind, eV", *ENDED)
 
 
 class Candidates(NamedTuple):
@@ -60,6 +61,9 @@ def _adlayer(record: AdlayerRecord) -> str:
     model = record.model
     below, above = side_names(model)
     apart = "" if model.image_distance_A is None else f", images {model.image_distance_A:.1f} Å apart"
+    if model.density_g_cm3 is not None:
+        apart = f", layer packed to {model.density_g_cm3:.3f} g/cm³"
+    apart += ", no vacuum: both faces of the slab meet it" if model.n_interfaces == 2 else ""
     held = ", lower half of the slab held" if model.bottom == "fixed" else ""
     return (
         f"{below} below, {above} above; {len(model.atoms)} atoms, {model.area_A2:.1f} Å², "
@@ -81,15 +85,34 @@ def _registries(record: InterfaceRecord) -> Candidates:
 
 @candidates.register
 def _placements(record: AdlayerRecord) -> Candidates:
-    energies, screened = [p.binding_energy_eV for p in record.placements], record.screening
+    if record.model.pose is None:
+        return _packings(record)
+    screened = record.screening
     by = f" by {screened.method.level} in {screened.n_force_calls} force calls" if screened else ""
+    how = f"of {record.settings.get('candidates', '?')} screened{by}"
+    rows = [[p.pose.index, p.pose.conformer, p.pose.gap_A, *_bound(p)] for p in record.placements if p.pose]
     return Candidates(
-        "placements",
-        f"Placements relaxed: {len(energies)} of {record.settings.get('candidates', '?')} screened{by}, "
-        f"from {min(energies):.3f} to {max(energies):.3f} eV; the lowest answers",
-        ["candidate", "conformer", "gap, Å", "E_bind, eV", *ENDED],
-        [[p.pose.index, p.pose.conformer, p.pose.gap_A, p.binding_energy_eV, *_ended(p)] for p in record.placements],
+        "placements", _title("Placements", record, how), ["candidate", "conformer", "gap, Å", *BOUND], rows
     )
+
+
+def _packings(record: AdlayerRecord) -> Candidates:
+    columns = ["seed", "g/cm³ as packed", "g/cm³ relaxed", *BOUND]
+    rows = [[p.seed, p.density_before_g_cm3, p.density_after_g_cm3, *_bound(p)] for p in record.placements]
+    how = f"of {record.settings.get('placements', '?')} asked for"
+    return Candidates("placements", _title("Packings", record, how), columns, rows)
+
+
+def _title(what: str, record: AdlayerRecord, how: str) -> str:
+    energies = [p.binding_energy_eV for p in record.placements]
+    return (
+        f"{what} relaxed: {len(energies)} {how}, from {min(energies):.3f} to {max(energies):.3f} eV; the lowest "
+        f"{'total energy ' if record.model.pose is None else ''}answers"
+    )
+
+
+def _bound(outcome: PlacementOutcome) -> list[object]:
+    return [outcome.binding_energy_eV, *_ended(outcome)]
 
 
 def _ended(outcome: RegistryOutcome | PlacementOutcome) -> list[object]:

@@ -16,11 +16,13 @@ from ase import Atoms
 from ase.constraints import FixAtoms
 from jobflow import Flow, Job, Maker
 
-from interlith.analysis.adlayers import Dispersion, Evidence, Question, answer
+from interlith.analysis.adlayers import answer
+from interlith.analysis.evidence import Dispersion, Evidence, Question
 from interlith.analysis.interfaces import lowest_of
 from interlith.analysis.placements import Batch, Ranking, Screened, ranked
 from interlith.analysis.records import AdlayerRecord, Relaxation, Static
 from interlith.structures.adlayers import adlayers, lower_half
+from interlith.structures.checks import check_model
 from interlith.structures.errors import RequestError
 from interlith.structures.geometry import from_text, to_text
 from interlith.structures.interfaces import side_alone
@@ -29,6 +31,7 @@ from interlith.structures.records import (
     AdlayerModel,
     AdlayerRecipe,
     MoleculeModel,
+    PackedRecipe,
     Record,
     SideRecipe,
     SlabFacts,
@@ -150,10 +153,13 @@ class AdlayerMaker(Maker):
         )
 
 
-def rest_slab(recipe: AdlayerRecipe, bulk: Bulk, effort: Effort) -> RestedSlab:
-    """Cut the relaxed bulk and relax the slab in its surface cell, so that molecules land on a surface at rest."""
+def rest_slab(recipe: AdlayerRecipe | PackedRecipe, bulk: Bulk, effort: Effort) -> RestedSlab:
+    """Cut the relaxed bulk and relax the slab in its surface cell, so that molecules land on a surface at rest.
+
+    Its lower half is held where the recipe says so: by `bottom`, or by one open side of a packed layer.
+    """
     slab, facts = slab_of(recipe.side_a, bulk, recipe.vacuum_A)
-    if recipe.bottom == "fixed":
+    if recipe.open_side if isinstance(recipe, PackedRecipe) else recipe.bottom == "fixed":
         slab.set_constraint(FixAtoms(mask=lower_half(slab)))
     return RestedSlab(xyz=effort.relax(to_text(slab), "slab at rest").xyz, facts=facts)
 
@@ -200,10 +206,11 @@ def rank(batches: Sequence[Batch], k: int) -> Ranking:
 
 
 def relax_placement(ranking: Ranking, index: int, effort: Effort) -> Relaxation | None:
-    """Relax one placement from where its screening left it; None where fewer distinct ones were left."""
+    """Check one placement and relax it from where its screening left it; None where fewer distinct ones were left."""
     if index >= len(ranking.chosen):
         return None
     start = ranking.chosen[index]
+    check_model(start.model)
     atoms = start.model.atoms
     atoms.positions = from_text(start.xyz).positions
     return effort.relax(to_text(atoms), f"placement {index + 1} of {len(ranking.chosen)}")

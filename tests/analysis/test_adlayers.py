@@ -7,8 +7,9 @@ from ase import Atoms, units
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interlith.analysis.adlayers import DEFINITIONS, Dispersion, Evidence, Question, answer, covered_part
+from interlith.analysis.adlayers import DEFINITIONS, answer, covered_part
 from interlith.analysis.coordination import bonds_across, coordination_of_touching
+from interlith.analysis.evidence import Dispersion, Evidence, Question
 from interlith.analysis.placements import Batch, Screened, fingerprint, ranked
 from interlith.analysis.records import AdlayerRecord, Method, Provenance, Relaxation, Static
 from interlith.structures.adlayers import adlayers
