@@ -1,11 +1,11 @@
-"""`interlith scan`: pairs of faces ranked by area, strain and misorientation."""
+"""`interlith scan`: pairs of faces ranked by area, strain and misorientation; the terminations of one face."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from interlith.launchers.options import Engine, Json, MaxArea, MaxMiller, MaxStrain, Output, SideA, SideB
+from interlith.launchers.options import Engine, Json, MaxArea, MaxMiller, MaxStrain, MillerA, Output, SideA, SideB
 from interlith.structures.errors import RequestError
 
 SHOWN = 25
@@ -18,6 +18,7 @@ SCREENED = 8
 def scan(
     a: SideA = None,
     b: SideB = None,
+    miller_a: MillerA = None,
     max_miller: MaxMiller = 2,
     max_area: MaxArea = 200.0,
     max_strain: MaxStrain = 0.05,
@@ -25,7 +26,10 @@ def scan(
     output: Output = Path("interlith-scan"),
     as_json: Json = False,
 ) -> None:
-    """Rank pairs of faces of two crystals by area, strain and misorientation; with --engine, the best by energy too."""
+    """Rank pairs of faces by area, strain and misorientation, or the cuts of one face; with --engine, by energy."""
+    if a is not None and b is None and miller_a is not None:
+        _cuts(a, miller_a, engine, as_json)
+        return
     from interlith.launchers.output import print_json, stray_output_to_stderr
     from interlith.launchers.pairs import scanned_pairs, screened
     from interlith.launchers.requested import requested_engine
@@ -33,7 +37,10 @@ def scan(
     from interlith.workflows.spec import names_molecule
 
     if a is None or b is None:
-        raise RequestError("a scan needs two crystals", "command line", "give --a and --b: files or library names")
+        mend = "give --a and --b for pairs of faces, or --a and --miller-a for the terminations of one face"
+        raise RequestError("a scan needs two crystals, or one and its face", "command line", mend)
+    if miller_a is not None:
+        raise RequestError("a scan of pairs looks for the faces itself", "--miller-a", "leave it or --b out")
     for option, side in {"--a": a, "--b": b}.items():
         if names_molecule(side):
             raise RequestError(f"{side!r} is a molecule, a scan is of two crystals", option, "use interlith run")
@@ -48,6 +55,36 @@ def scan(
         print_json([row | {"picture": str(picture)} for row in rows])
     else:
         _print(rows, a, b, picture)
+
+
+def _cuts(crystal: str, face: str, engine: str | None, as_json: bool) -> None:
+    """Print the terminations of one face, ranked by relaxed surface energy if an engine is named."""
+    from interlith.launchers.cuts import listed_cuts, ranked_cuts
+    from interlith.launchers.options import parse_face
+    from interlith.launchers.output import print_json, print_table, say, stray_output_to_stderr
+    from interlith.launchers.requested import requested_engine
+    from interlith.structures.records import SideRecipe
+    from interlith.workflows.engines.catalogue import require
+
+    choice = requested_engine(engine) if engine else None
+    with stray_output_to_stderr():
+        side = SideRecipe(crystal=crystal, miller=parse_face(face, "--miller-a").miller, thickness_A=8.0)
+        if choice:
+            require(choice, "energy", "forces", "stress")
+        rows = ranked_cuts(side, choice) if choice else listed_cuts(side)
+    if as_json:
+        return print_json(rows)
+    shown = [key for key in (rows[0] if rows else []) if key not in ("crystal", "miller")]
+    print_table(
+        f"{crystal} ({face}): terminations", shown, [[_cell(row[key]) for key in shown] for row in rows[:SHOWN]]
+    )
+    if len(rows) > SHOWN:
+        say(f"{len(rows) - SHOWN} more with --json")
+    return None
+
+
+def _cell(value: Any) -> Any:
+    return ", ".join(f"{n} {name}" for name, n in value.items()) if isinstance(value, dict) else value
 
 
 def _picture(rows: list[dict[str, Any]], path: Path) -> Path:
