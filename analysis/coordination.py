@@ -144,13 +144,27 @@ def coordination_of_touching(atoms: Atoms, element: str) -> float:
 
     Counted are bonds of both sides, of those atoms of side A that have such a bond to side B; 0 where there is none.
     """
-    pairs, side = neighbours(atoms, BONDED), atoms.arrays["side"]
-    symbols = np.array(atoms.get_chemical_symbols())
-    partner = np.isin(symbols, sorted(NONMETALS - {"H"}))
-    ends = pairs.ends + [(j, i) for i, j in pairs.ends]
-    bonds = [(i, j) for i, j in ends if symbols[i] == element and side[i] == 0 and partner[j]]
+    side = atoms.arrays["side"]
+    bonds = [(i, j) for i, j in _to_nonmetals(atoms, element) if side[i] == 0]
     touching = {i for i, j in bonds if side[j] == 1}
     return sum(i in touching for i, _ in bonds) / len(touching) if touching else 0.0
+
+
+def coordination_in(atoms: Atoms, element: str, *, side: int) -> float | None:
+    """Return the mean number of bonds to non-metals but hydrogen of an element's atoms of one side.
+
+    Counted are bonds of both sides; None where that side has no such atom.
+    """
+    members = np.flatnonzero((atoms.arrays["side"] == side) & (atoms.symbols == element))
+    bonds = [i for i, _ in _to_nonmetals(atoms, element) if i in members]
+    return len(bonds) / len(members) if len(members) else None
+
+
+def _to_nonmetals(atoms: Atoms, element: str) -> list[tuple[int, int]]:
+    """Return the bonds of an element's atoms to non-metals but hydrogen, that element's atom first."""
+    symbols, ends = np.array(atoms.get_chemical_symbols()), neighbours(atoms, BONDED).ends
+    partner = np.isin(symbols, sorted(NONMETALS - {"H"}))
+    return [(i, j) for i, j in ends + [(j, i) for i, j in ends] if symbols[i] == element and partner[j]]
 
 
 def _broken(before: Atoms, after: Atoms) -> Pairs:

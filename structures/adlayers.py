@@ -41,7 +41,8 @@ MOLECULE = "molecule"
 """Per-atom array: -1 in the slab, else which molecule."""
 MIDDLE_A = 0.3
 """Atoms so near to the middle of a slab belong to neither half: relaxation moves them across it."""
-_HELD = "held"
+HELD = "held"
+"""Per-atom array of a slab that is not yet in its lateral cell: whether the atom will be held."""
 EASY_STRETCH, MOST_STRETCH = 0.03, 0.08
 """An infinite chain takes the shortest vector that stretches it by less than the first; none by more than the last."""
 LONGEST_A = 40.0
@@ -103,13 +104,13 @@ def lower_half(slab: Atoms) -> NDArray[np.bool_]:
     return np.asarray(heights < (heights.min() + heights.max()) / 2 - MIDDLE_A)
 
 
-def _marked(slab: Atoms) -> Atoms:
-    """Return the slab with an array of what is to be held: what it holds already, else its lower half."""
+def marked(slab: Atoms) -> Atoms:
+    """Return the slab with the array `held`, not constrained: what it holds already, else its lower half."""
     marked = slab.copy()
     marked.set_constraint()
     already = [c.index for c in slab.constraints if isinstance(c, FixAtoms)]
     chosen = np.isin(np.arange(len(slab)), np.concatenate(already)) if already else lower_half(slab)
-    marked.set_array(_HELD, chosen)
+    marked.set_array(HELD, chosen)
     return marked
 
 
@@ -223,8 +224,8 @@ class _Bed:
         turn = np.eye(3)
         turn[:2, :2] = np.linalg.solve(wide, lateral).T
         bottom = float(slab.positions[:, 2].min())
-        atoms = laid_out(_marked(slab), rows, lateral)
-        held = atoms.arrays.pop(_HELD)
+        atoms = laid_out(marked(slab), rows, lateral)
+        held = atoms.arrays.pop(HELD)
         atoms.set_constraint(FixAtoms(mask=held) if recipe.bottom == "fixed" else None)
         atoms.positions[:, 2] += recipe.vacuum_A / 2
         atoms.cell[2] = [0.0, 0.0, guests.top_A - bottom + recipe.vacuum_A]

@@ -55,6 +55,29 @@ def smallest_cell(surface: Floats, poses: Sequence[Floats], clearance_A: float) 
         largest *= 2
 
 
+def wide_cell(surface: Floats, edge_A: float) -> Cells:
+    """Return the smallest sublattice both of whose heights are at least an edge: one cell, reduced, right-handed.
+
+    Parameters
+    ----------
+    surface
+        Vectors of the plane, rows (2, 2), Å.
+    edge_A
+        The least height of the cell over either vector, Å; the area is at least the square of this.
+    """
+    area = abs(np.linalg.det(surface))
+    largest = 4
+    while True:
+        cells = sublattices(surface, largest)
+        lowest = cells.index * area / np.hypot(cells.y, cells.height)
+        wide = np.flatnonzero(lowest >= edge_A - 1e-9)
+        if wide.size:
+            least = wide[cells.index[wide] == cells.index[wide].min()]
+            best = least[np.lexsort((*cells.rows[least].reshape(-1, 4).T, -np.round(lowest[least], 6)))[0]]
+            return cells.take(np.array([best]))
+        largest *= 2
+
+
 @dataclass(frozen=True)
 class Course:
     """A vector of the surface that some periods of an infinite chain run along.

@@ -12,6 +12,7 @@ half of it above the layer's own highest atom (open side), or half of it below t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -23,14 +24,14 @@ from numpy.typing import NDArray
 
 from interlith.structures.adlayers import MOLECULE
 from interlith.structures.checks import check_atoms
-from interlith.structures.clearances import COVERED, footprint, image_distance_A
+from interlith.structures.clearances import COVERED, footprint, image_distance_A, wide_cell
 from interlith.structures.crowds import Crowd, least_distances
 from interlith.structures.errors import RequestError
 from interlith.structures.geometry import digest, to_text
 from interlith.structures.interfaces import SIDE, laid_out
 from interlith.structures.packmol import TIMEOUT_S, Space, find_packmol, scattered
 from interlith.structures.records import AdlayerModel, Integers2x2, MoleculeModel, Origin, PackedRecipe, SlabFacts
-from interlith.structures.sublattices import Cells, sublattices
+from interlith.structures.sublattices import Cells
 
 Floats = NDArray[np.float64]
 Mixture = Sequence[tuple[MoleculeModel, int]]
@@ -89,37 +90,13 @@ def packed_layer(
         packmol failed.
     """
     name = _name(facts, components)
-    _check_components(components, recipe, name)
-    find_packmol()
+    check_components(components, recipe, name)
     cells = _lateral_cell(slab, components, recipe, name)
     task = _Task.of(laid_out(slab, _rows(cells), _vectors(cells)), components, recipe, name)
     places, told = _packed(task, components, timeout_s)
     atoms = _assembled(task, places)
     check_atoms(atoms, name)
     return _model(task, atoms, facts, components, (_rows(cells), told))
-
-
-def wide_cell(surface: Floats, edge_A: float) -> Cells:
-    """Return the smallest sublattice both of whose heights are at least an edge: one cell, reduced, right-handed.
-
-    Parameters
-    ----------
-    surface
-        Vectors of the plane, rows (2, 2), Å.
-    edge_A
-        The least height of the cell over either vector, Å; the area is at least the square of this.
-    """
-    area = abs(np.linalg.det(surface))
-    largest = 4
-    while True:
-        cells = sublattices(surface, largest)
-        lowest = cells.index * area / np.hypot(cells.y, cells.height)
-        wide = np.flatnonzero(lowest >= edge_A - 1e-9)
-        if wide.size:
-            least = wide[cells.index[wide] == cells.index[wide].min()]
-            best = least[np.lexsort((*cells.rows[least].reshape(-1, 4).T, -np.round(lowest[least], 6)))[0]]
-            return cells.take(np.array([best]))
-        largest *= 2
 
 
 @dataclass(frozen=True)
@@ -282,8 +259,15 @@ def _not_reached(task: _Task, lowest_A: float) -> RequestError:
     return RequestError(what, task.name, mend)
 
 
-def _check_components(components: Mixture, recipe: PackedRecipe, name: str) -> None:
-    """Refuse what can be seen to be wrong before anything is built."""
+def check_components(components: Mixture, recipe: PackedRecipe, name: str) -> None:
+    """Refuse what can be seen to be wrong before anything is built, packmol's absence too.
+
+    Raises
+    ------
+    RequestError
+        As :func:`packed_layer`.
+    """
+    find_packmol()
     if recipe.open_side and recipe.vacuum_A < recipe.min_distance_A:
         what = f"vacuum of {recipe.vacuum_A:g} Å, less than the least distance of {recipe.min_distance_A:g} Å"
         raise RequestError(what, name, "raise vacuum_A, or set open_side = false")
@@ -372,7 +356,6 @@ def _origin(task: _Task, facts: SlabFacts, components: Mixture, made: tuple[Inte
     """Say how the layer was made, in words."""
     recipe, (cells, told) = task.recipe, made
     sources = [facts.origin, *(m.facts.origin for m, _ in components)]
-    counts = ", ".join(f"{n} {m.name}" for m, n in components)
     closed = f"vacuum {recipe.vacuum_A:g} Å" if recipe.open_side else "no vacuum: periodic, two interfaces"
     return Origin(
         source=task.name,
@@ -381,12 +364,19 @@ def _origin(task: _Task, facts: SlabFacts, components: Mixture, made: tuple[Inte
             *(f"slab: {step}" for step in facts.origin.steps),
             *(f"{m.name}: {step}" for m, _ in components for step in m.facts.origin.steps),
             f"lateral cell {cells}: {task.area_A2:.2f} Å²",
-            f"layer of {counts}: {told}, least distance {recipe.min_distance_A:g} Å, {closed}",
+            f"layer of {_listed(components)}: {told}, least distance {recipe.min_distance_A:g} Å, {closed}",
         ),
     )
 
 
 def _name(facts: SlabFacts, components: Mixture) -> str:
-    """Return the model's name, 'LAGP(012)|PEO, LiFSI, 4 PYR14+, 4 FSI-'."""
-    layer = ", ".join(m.name if n == 1 else f"{n} {m.name}" for m, n in components)
-    return f"{facts.crystal}({''.join(map(str, facts.miller))})|{layer}"
+    """Return the model's name, 'LAGP(012)|PEO, Li+, 4 PYR14+, 5 FSI-'."""
+    return f"{facts.crystal}({''.join(map(str, facts.miller))})|{_listed(components)}"
+
+
+def _listed(components: Mixture) -> str:
+    """Return what a layer is made of, conformers of a molecule together, '4 PYR14+, 5 FSI-'."""
+    counts: Counter[str] = Counter()
+    for molecule, n in components:
+        counts[molecule.name] += n
+    return ", ".join(name if n == 1 else f"{n} {name}" for name, n in counts.items())

@@ -28,7 +28,9 @@ class Calculation(Record):
     max_calls: int | None = Field(default=None, ge=1, description="force calls a relaxation may take")
     registries: int | None = Field(default=None, ge=1, description="how many are relaxed, best rigid ones first")
     rigid_starts: int | None = Field(default=None, ge=1, description="shifts from which the rigid search starts")
-    placements: int | None = Field(default=None, ge=1, description="of a molecule: how many are relaxed, best first")
+    placements: int | None = Field(
+        default=None, ge=1, description="of a molecule: how many are relaxed, best first; of a layer: how many packings"
+    )
     screening: str | None = Field(default=None, description="engine that ranks placements; None: a cheap one")
     screening_calls: int | None = Field(default=None, ge=1, description="force calls a placement is ranked by")
 
@@ -37,6 +39,7 @@ SETTINGS_OF_KIND: Mapping[str, set[str]] = MappingProxyType(
     {
         "interface": {"registries", "rigid_starts"},
         "adlayer": {"placements", "screening_calls"},
+        "packed": {"placements", "conformers"},
     }
 )
 
@@ -66,13 +69,14 @@ class Preset(Record):
         """Return this preset for one kind of system.
 
         What holds a molecule on a slab is to a good part dispersion, which the engines were not trained on: D3(BJ)
-        belongs to the method of an adlayer, and its screening is by an engine of a third of the cost. Binding energies
-        are some tenths of an eV, and a slab left at 0.10 eV/Å is off by 0.02 eV: the threshold is half of that.
+        belongs to the method of an adlayer or a packed layer, and the former's screening is by an engine of a third of
+        the cost. Binding energies are some tenths of an eV, and a slab left at 0.10 eV/Å is off by 0.02 eV: the
+        threshold is half of that.
         """
-        if kind != "adlayer":
+        if kind not in ("adlayer", "packed"):
             return self
-        changes = {"dispersion": "d3bj", "screening": "sevennet-0", "fmax_eV_A": self.fmax_eV_A / 2}
-        return self.model_copy(update=changes)
+        screening = {"screening": "sevennet-0"} if kind == "adlayer" else {}
+        return self.model_copy(update={"dispersion": "d3bj", "fmax_eV_A": self.fmax_eV_A / 2, **screening})
 
     def candidates_of_adlayers(self) -> dict[str, int]:
         """Return what an adlayer's recipe takes from the preset where nobody named it."""

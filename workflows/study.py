@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 from jobflow import Flow
 from jobflow.utils.graph import to_mermaid
 
 from interlith.structures.errors import RequestError
-from interlith.structures.records import AdlayerRecipe, InterfaceRecipe, MoleculeRecipe
+from interlith.structures.records import AdlayerRecipe, InterfaceRecipe, MoleculeModel, MoleculeRecipe, PackedRecipe
 from interlith.workflows.crystals import elements
 from interlith.workflows.engines.catalogue import require
 from interlith.workflows.engines.contract import EngineChoice
@@ -82,10 +83,12 @@ def check(spec: SystemSpec, preset: Preset, engine: EngineChoice | None = None) 
     entries = [require(choice, "energy", "forces", "stress")]
     entries += [require(other, "energy", "forces") for other in _KINDS[spec.kind].others(spec, preset, choice)]
     found = {side.crystal: elements(side) for side in crystals_of(resolved.recipe)}
-    found |= {one.molecule: _elements(one) for one in molecules_of(resolved.recipe)}
+    found |= {one.molecule: frozenset(_built(one).atoms.symbols) for one in molecules_of(resolved.recipe)}
     for entry in entries:
         for where, symbols in found.items():
             entry.check_elements(symbols, where)
+    if isinstance(resolved.recipe, PackedRecipe):
+        _check_packed(resolved.recipe, spec.name)
 
 
 def drawn(flow: Flow) -> str:
@@ -93,11 +96,18 @@ def drawn(flow: Flow) -> str:
     return str(to_mermaid(flow))
 
 
-def _elements(recipe: MoleculeRecipe) -> frozenset[str]:
-    """Return the chemical symbols of a molecule, which is built for it."""
+def _check_packed(recipe: PackedRecipe, name: str) -> None:
+    from interlith.structures.packing import check_components
+
+    check_components([(_built(one.recipe), one.count) for one in recipe.components], recipe, name)
+
+
+@lru_cache(maxsize=16)
+def _built(recipe: MoleculeRecipe) -> MoleculeModel:
+    """Return a molecule, which takes seconds for a long chain."""
     from interlith.structures.molecules import molecule
 
-    return frozenset(molecule(recipe).atoms.symbols)
+    return molecule(recipe)
 
 
 @dataclass(frozen=True)
@@ -125,6 +135,15 @@ def _adlayer(spec: SystemSpec, preset: Preset, engine: EngineChoice) -> Flow:
     return maker.make(spec.name, resolved.recipe)
 
 
+def _packed(spec: SystemSpec, preset: Preset, engine: EngineChoice) -> Flow:
+    from interlith.workflows.packing import PackedMaker
+
+    resolved, adjusted = plan(spec, preset)
+    assert isinstance(resolved.recipe, PackedRecipe)
+    maker = PackedMaker(preset=adjusted, engine=engine, name=_title(spec, preset, engine))
+    return maker.make(spec.name, resolved.recipe)
+
+
 def _title(spec: SystemSpec, preset: Preset, engine: EngineChoice) -> str:
     return f"{spec.name} ({preset.name}, {engine.name})"
 
@@ -133,5 +152,6 @@ _KINDS: Mapping[str, _Study] = MappingProxyType(
     {
         "interface": _Study(_interface, lambda _spec, _preset, _engine: []),
         "adlayer": _Study(_adlayer, lambda spec, preset, engine: [screening_for(spec, preset, engine)]),
+        "packed": _Study(_packed, lambda _spec, _preset, _engine: []),
     }
 )

@@ -10,11 +10,12 @@ from ase.neighborlist import neighbor_list
 from pymatgen.core import Lattice, Structure
 
 from interlith.structures.checks import findings
+from interlith.structures.clearances import wide_cell
 from interlith.structures.crystals import load_crystal
 from interlith.structures.errors import ComputationError, RequestError
 from interlith.structures.geometry import to_text
 from interlith.structures.molecules import molecule
-from interlith.structures.packing import packed_layer, wide_cell
+from interlith.structures.packing import packed_layer
 from interlith.structures.records import (
     Component,
     MoleculeFacts,

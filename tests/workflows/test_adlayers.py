@@ -166,7 +166,7 @@ def test_an_engine_that_cannot_is_refused_before_anything_runs(engine, told):
             check(screening, QUICK, EMT_OF_ALL)
 
 
-@pytest.mark.parametrize("name", ["lagp-peo-il", "litfsi"])
+@pytest.mark.parametrize("name", ["litfsi", "levels-electrolyte"])
 def test_a_kind_without_a_flow_is_refused_with_what_can_be_done(name):
     with pytest.raises(RequestError, match=f"can be built, not run yet.*interlith build {name}"):
         check(load_system(name), QUICK)
