@@ -16,17 +16,20 @@ from interlith.structures.records import (
     InterfaceModel,
     InterfaceRecipe,
     MoleculeModel,
+    MoleculeRecipe,
     MoleculesRecipe,
     PackedRecipe,
 )
 from interlith.workflows.crystals import ordered
 from interlith.workflows.efforts import Effort
+from interlith.workflows.engines.contract import EngineChoice
 from interlith.workflows.study import plan as settled
 from interlith.workflows.study import screening_for
 
 Model = InterfaceModel | AdlayerModel | MoleculeModel
-COMPLEXES = 3
-"""Complexes of a salt or cation with a host that are written, the tightest first."""
+Search = Callable[..., list[MoleculeModel]]
+CONFORMERS, SHOWN = 8, 3
+"""Conformers that an engine relaxes, and of those how many are written."""
 
 
 class Candidate(NamedTuple):
@@ -41,7 +44,8 @@ class Candidate(NamedTuple):
     label
         What tells it from the system's other models; empty where there is one.
     energy_eV
-        By the screening engine, as built or of rigid sides at their best gap; None without one.
+        By the screening engine: of rigid sides at their best gap, of a screened placement, of a conformer above the
+        lowest; None without one.
     """
 
     system: str
@@ -60,7 +64,7 @@ def candidates(plan: Plan, *, screen: bool) -> list[Candidate]:
 
     An interface is one model, with `screen` one for each registry that was found; an adlayer one model, the placement
     that lies lowest, with `screen` the placements of lowest energy; a packed layer one; a system of molecules each
-    molecule, and the complexes of its host with its salt and cation.
+    molecule, and the complexes of its host with its salt and cation, with `screen` the best conformers of each.
     """
     return _KINDS[plan.spec.kind](plan, screen)
 
@@ -134,19 +138,47 @@ def _packed(plan: Plan, _screen: bool) -> list[Candidate]:
     return [Candidate(spec.name, packed_layer(slab, facts, mixture, recipe))]
 
 
-def _molecules(plan: Plan, _screen: bool) -> list[Candidate]:
+def _molecules(plan: Plan, screen: bool) -> list[Candidate]:
     from interlith.structures.complexes import complexes
-    from interlith.structures.molecules import molecule
+    from interlith.structures.molecules import conformers
 
     spec, _ = settled(plan.spec, plan.preset)
     recipe = spec.recipe
     assert isinstance(recipe, MoleculesRecipe)
-    built = [(molecule(member.recipe), member.role) for member in recipe.molecules]
-    models = [model for model, _ in built]
-    for host in (model for model, role in built if role == "host"):
-        for guest in (model for model, role in built if role in ("salt", "cation")):
-            models += complexes(host, guest, k=COMPLEXES, seed=0)[:1]
-    return [Candidate(spec.name, model, model.name) for model in models]
+    starts = CONFORMERS if screen else 1
+    found = [(_shapes(member.recipe, starts, conformers), member.role) for member in recipe.molecules]
+    if screen:
+        found = [(_relaxed(models, plan.engine), role) for models, role in found]
+    groups = [models for models, _ in found]
+    for host in (models[0] for models, role in found if role == "host"):
+        for guest in (models[0] for models, role in found if role in ("salt", "cation")):
+            docked = complexes(host, guest, k=starts, seed=0)
+            groups.append(_relaxed(docked, plan.engine) if screen else docked[:1])
+    return [each for models in groups for each in _named(spec.name, models[:SHOWN])]
+
+
+def _shapes(recipe: MoleculeRecipe, k: int, search: Search) -> list[MoleculeModel]:
+    """Return the conformer that the recipe names, and those after it."""
+    return search(recipe, k=recipe.conformer + k)[recipe.conformer :]
+
+
+def _relaxed(models: list[MoleculeModel], engine: EngineChoice) -> list[MoleculeModel]:
+    """Return conformers at rest, lowest first by an engine; nothing is written where the command was typed."""
+    from interlith.workflows.molecules import ranked
+
+    with TemporaryDirectory() as folder, chdir(folder):
+        return ranked(models, engine) if len(models[0].atoms) > 1 else models
+
+
+def _named(system: str, models: list[MoleculeModel]) -> list[Candidate]:
+    """Return the conformers of one molecule, numbered if there are several, with the energy above the lowest, eV."""
+    if len(models) == 1:
+        return [Candidate(system, models[0], models[0].name)]
+    labels = [f"{model.name}-{rank}" for rank, model in enumerate(models, start=1)]
+    return [
+        Candidate(system, model, label, model.facts.relative_energy_eV)
+        for model, label in zip(models, labels, strict=True)
+    ]
 
 
 def _plain(label: str) -> str:

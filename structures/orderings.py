@@ -157,9 +157,9 @@ def order(
 
 
 def ordered_crystal(
-    name_or_path: str, *, seed: int = 0, max_atoms: int = 200, min_atoms: int = 0
+    name_or_path: str, *, seed: int = 0, max_atoms: int = 200, min_atoms: int = 0, rank: int = 0
 ) -> tuple[Structure, CrystalFacts, OrderingFacts | None]:
-    """Return a crystal ready to be cut: an ordered one as it is (and no ordering), else its lowest ordering.
+    """Return a crystal ready to be cut: an ordered one as it is (and no ordering), else one of its orderings.
 
     Parameters
     ----------
@@ -167,16 +167,22 @@ def ordered_crystal(
         As for :func:`interlith.structures.crystals.load_crystal`.
     seed, max_atoms, min_atoms
         As for :func:`order`.
+    rank
+        Which of the distinct orderings, 0 the lowest: computed for several ranks, an energy has a spread over them.
 
     Raises
     ------
     RequestError
-        From reading or ordering.
+        From reading or ordering; or if there are fewer distinct orderings.
     """
     structure, facts = load_crystal(name_or_path)
     if structure.is_ordered:
         return structure, facts, None
-    ordered, ordering = order(structure, facts, seed=seed, max_atoms=max_atoms, min_atoms=min_atoms)[0]
+    found = order(structure, facts, seed=seed, max_atoms=max_atoms, min_atoms=min_atoms, k=rank + 1)
+    if rank >= len(found):
+        what = f"{len(found)} distinct orderings of {facts.name} were found, none of rank {rank}"
+        raise RequestError(what, name_or_path, f"take 0 to {len(found) - 1}, or a larger cell")
+    ordered, ordering = found[rank]
     return ordered, facts, ordering
 
 

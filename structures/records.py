@@ -117,6 +117,7 @@ class SideRecipe(Record):
     layers: int | None = Field(default=None, ge=1, description="instead of thickness_A")
     reconstruct: bool = Field(default=False, description="allow a polar cut to be reconstructed")
     ordering_seed: int = 0
+    ordering_rank: int = Field(default=0, ge=0, description="which of the distinct orderings, 0 the lowest in energy")
     ordering_atoms: int = Field(default=200, ge=1, description="largest ordered cell, atoms")
     stiffness_GPa: float | None = Field(default=None, gt=0, description="biaxial; decides who is strained")
 

@@ -67,7 +67,9 @@ def as_structure(atoms: Atoms) -> Structure:
 
 def ordered(side: SideRecipe) -> OrderedCrystal:
     """Return the ordered cell of a side's crystal, by its seed and largest size."""
-    structure, facts, ordering = ordered_crystal(side.crystal, seed=side.ordering_seed, max_atoms=side.ordering_atoms)
+    structure, facts, ordering = ordered_crystal(
+        side.crystal, seed=side.ordering_seed, max_atoms=side.ordering_atoms, rank=side.ordering_rank
+    )
     plain = structure.copy()
     plain.remove_oxidation_states()
     atoms = Atoms([site.specie.symbol for site in plain], plain.cart_coords, cell=plain.lattice.matrix, pbc=True)

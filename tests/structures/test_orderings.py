@@ -292,3 +292,11 @@ def test_composition_and_neutrality_hold_whatever_the_filling(lithium, seed):
     assert ordered.composition.element_composition["Li"] == lithium
     assert ordering.deviation == {}
     assert ordering.net_charge_e == pytest.approx(0, abs=1e-12)
+
+
+def test_orderings_are_taken_by_rank_and_one_that_is_not_there_is_refused():
+    lowest, next_lowest = (ordered_crystal("LAGP", max_atoms=40, rank=rank)[2] for rank in (0, 1))
+    assert (lowest.rank, next_lowest.rank) == (0, 1)
+    assert lowest.ewald_eV_per_atom < next_lowest.ewald_eV_per_atom
+    with pytest.raises(RequestError, match=r"distinct orderings of .* none of rank 60"):
+        ordered_crystal("LAGP", max_atoms=40, rank=60)
