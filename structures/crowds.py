@@ -255,8 +255,8 @@ def _times_inverse_hessian(slope: Floats, pairs: deque[tuple[Floats, Floats]]) -
 
 
 def _summed(index: Ints, rows: Floats, n: int) -> Floats:
-    """Return the sums (n, 3) of rows that share an index."""
-    return np.stack([np.bincount(index, rows[:, k], n) for k in range(3)], axis=1)
+    """Return the sums (n, 3) of rows that share an index; real numbers too where there is no row."""
+    return np.stack([np.bincount(index, rows[:, k], n).astype(float) for k in range(3)], axis=1)
 
 
 def _cross_matrices(turns: Floats) -> Floats:

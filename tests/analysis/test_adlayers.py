@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from adlayer_cases import ETHER, SLABS, model_of, recipe_of
 from ase import Atoms, units
+from evidence_cases import provenance, relaxation, static
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,7 +12,7 @@ from interlith.analysis.adlayers import DEFINITIONS, answer, covered_part
 from interlith.analysis.coordination import bonds_across, coordination_of_touching
 from interlith.analysis.evidence import Dispersion, Evidence, Question
 from interlith.analysis.placements import Batch, Screened, fingerprint, ranked
-from interlith.analysis.records import AdlayerRecord, Method, Provenance, Relaxation, Static
+from interlith.analysis.records import AdlayerRecord
 from interlith.structures.adlayers import adlayers
 from interlith.structures.errors import ComputationError
 from interlith.structures.geometry import from_text, to_text
@@ -21,26 +22,6 @@ from interlith.structures.records import AdlayerModel, Origin, SlabFacts
 J_M2 = units._e * 1e20
 ENERGIES = {"slab": (-100.0, -100.2, -99.9), "molecule": (-20.0, -20.1, -19.7), "complex": (-121.0, -120.9, -120.5)}
 """Slab and molecule: from their own start, from the complex, frozen in it; three placements."""
-
-
-def provenance(converged=True, engine="emt", dispersion=None) -> Provenance:
-    method = Method(
-        engine=engine, engine_version="1", model=engine, weights_sha256=None, functional=None, dispersion=dispersion,
-        surrogate=True,
-    )  # fmt: skip
-    return Provenance(method=method, input_sha256=("0",), software={}, wall_s=1.0, n_force_calls=3, converged=converged)
-
-
-def relaxation(atoms: Atoms, energy: float, converged=True, **more) -> Relaxation:
-    text = to_text(atoms)
-    return Relaxation(
-        xyz=text, energy_eV=energy, fmax_eV_A=0.01 if converged else 0.4, fmax_target_eV_A=0.05, energies_eV=(energy,),
-        start_xyz=text, optimizer="none", provenance=provenance(converged, **more),
-    )  # fmt: skip
-
-
-def static(atoms: Atoms, energy: float) -> Static:
-    return Static(xyz=to_text(atoms), energy_eV=energy, fmax_eV_A=1.0, provenance=provenance())
 
 
 @pytest.fixture(scope="module")

@@ -92,6 +92,14 @@ def test_a_jam_is_told():
     assert crowd.relieved(thrown([ase_molecule("H2O")] * 60, 1)) is None
 
 
+@pytest.mark.parametrize("height", [8.0, 30.0])
+def test_a_molecule_far_from_everything_is_brought_back_below_the_ceiling(height):
+    water = ase_molecule("H2O")
+    crowd = a_crowd([water], least_A=1.0)
+    brought = crowd.relieved(water.positions + np.array([4.0, 4.0, height]))
+    assert brought is not None and crowd.is_free(brought)
+
+
 def test_elements_that_would_look_bonded_keep_farther_apart():
     numbers = np.array([1, 3, 8, 16])
     least = least_distances(numbers, 2.0)
