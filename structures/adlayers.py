@@ -166,6 +166,7 @@ def _endless(slab: Atoms, _: Sequence[MoleculeModel], recipe: AdlayerRecipe, see
     apart = recipe.clearance_A + 2 * float(np.linalg.norm(chain.atoms.positions[:, 1:], axis=1).max())
 
     def size(course: Course) -> int:
+        """Return how many atoms a model along a course has."""
         copies = round(np.linalg.det(course.cell(surface, apart)))
         return int(len(slab) * copies + course.periods * len(chain.atoms))
 

@@ -283,6 +283,7 @@ class _Endless:
         field = _force_field(self.mol, self._anti_torsions(rows, backbone))
 
         def energy(flat: Floats) -> tuple[float, Floats]:
+            """Return the energy, kcal/mol, and its slope in the variables."""
             given = flat.reshape(-1, 3)
             places = self.unfolded(given).ravel().tolist()
             slope = np.reshape(field.CalcGrad(places), (-1, 3))

@@ -39,7 +39,9 @@ SLACK_A = 0.4
 WAYS = ((False, True), (True, True), (True, False))
 """Ways of embedding, in order: from random coordinates or not, with ETKDG's rules for flat groups or not (chains of
 many nitriles fail with them)."""
-STRETCHED, TOUCHING, TOUCHING_ION = 1.3, 0.58, 0.8
+STRETCHED, TOUCHING, TOUCHING_ION, FOLDED_BACK = 1.3, 0.58, 0.8, 0.45
+CROWDED, RIGHT_ANGLE = 5, 0.98
+"""From so many neighbours on, distance geometry and UFF let ligands fall together: right angles part them."""
 MOST_STEPS, STEP_BUDGET = 2000, 100_000
 LARGE = 150
 """Atoms above which distance geometry starts from random coordinates at once: from eigenvalues it fails."""
@@ -149,7 +151,8 @@ def faults(mol: Chem.Mol, positions: Floats) -> list[str]:
     """Return what is wrong with a geometry of a molecule, in words; empty for a sound one.
 
     A bond longer than 1.3 times its covalent radii; two atoms more than two bonds apart nearer than 0.58 of their
-    van der Waals radii, or with a bare ion 0.8 of the covalent ones; a ring speared; stereo that was not kept.
+    van der Waals radii (two bonds apart: 0.45), or with a bare ion 0.8 of the covalent ones; a ring speared; stereo
+    that was not kept.
 
     Parameters
     ----------
@@ -164,10 +167,11 @@ def faults(mol: Chem.Mol, positions: Floats) -> list[str]:
     radii = np.add.outer(covalent_radii[numbers], covalent_radii[numbers])
     wide = np.nan_to_num(vdw_radii[numbers], nan=1.7)
     bare = np.array([atom.GetDegree() == 0 for atom in mol.GetAtoms()])
-    nearest = np.where(bare[:, None] | bare[None, :], TOUCHING_ION * radii, TOUCHING * np.add.outer(wide, wide))
+    share = np.where(apart > 2, TOUCHING, FOLDED_BACK)
+    nearest = np.where(bare[:, None] | bare[None, :], TOUCHING_ION * radii, share * np.add.outer(wide, wide))
     upper = np.triu(np.ones_like(distance, dtype=bool), 1)
     found = _pairs("bond {} of {:.2f} Å", mol, distance, upper & (apart == 1) & (distance > STRETCHED * radii))
-    found += _pairs("{} overlap at {:.2f} Å", mol, distance, upper & (apart > 2) & (distance < nearest))
+    found += _pairs("{} overlap at {:.2f} Å", mol, distance, upper & (apart > 1) & (distance < nearest))
     bonds = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in mol.GetBonds()]
     found += [f"bond {bond} runs through ring {ring}" for ring, bond in speared(Atoms(numbers, positions), bonds)]
     return found if stereo_kept(mol, positions) else [*found, "stereo was not kept"]
@@ -246,7 +250,10 @@ def relaxed_by_force_field(
         The name of the force field.
     """
     work = _with_conformers(mol, starts)
-    properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(work, mmffVariant="MMFF94s")
+    # MMFF94s takes each silicon for a tetrahedron.
+    properties = (
+        None if _is_crowded(mol) else rdForceFieldHelpers.MMFFGetMoleculeProperties(work, mmffVariant="MMFF94s")
+    )
     energies = []
     for k in range(len(starts)):
         field = _force_field(work, properties, k)
@@ -254,7 +261,8 @@ def relaxed_by_force_field(
             _hold(field, properties is not None, i, j)
         field.Minimize(maxIts=min(MOST_STEPS, STEP_BUDGET // mol.GetNumAtoms()))
         energies.append(_force_field(work, properties, k).CalcEnergy() * kcal / mole)
-    name = "MMFF94s" if properties is not None else "UFF"
+    whole = rdForceFieldHelpers.UFFHasAllMoleculeParams(mol)
+    name = "MMFF94s" if properties is not None else "UFF" if whole else "UFF without the parameters that it lacks"
     return [work.GetConformer(k).GetPositions() for k in range(len(starts))], energies, name
 
 
@@ -280,11 +288,15 @@ def _starts(mol: Chem.Mol, attempts: int, seed: int) -> Iterator[Floats]:
 
 def _free_starts(mol: Chem.Mol, count: int, seed: int) -> list[Floats]:
     """Return starts by the first way of embedding that finds any."""
-    for random_start, knowledge in WAYS[1 if mol.GetNumAtoms() > LARGE else 0 :]:
+    ways = WAYS[1 if mol.GetNumAtoms() > LARGE else 0 :]
+    for random_start, knowledge in ways:
         parameters = _parameters(seed)
+        parameters.timeout = TIME_LIMIT_s // len(ways)
         parameters.useRandomCoords = random_start
         parameters.useBasicKnowledge = knowledge
         parameters.maxIterations = max(FEWEST_TRIES, min(MOST_TRIES, TRY_BUDGET // mol.GetNumAtoms()))
+        if _is_crowded(mol):
+            parameters.SetBoundsMat(_spread(mol))
         # One start first: a way that fails for a molecule fails slowly, and for each start again.
         first = _embedded(mol, 1, parameters)
         if first:
@@ -311,6 +323,22 @@ def _embedded(mol: Chem.Mol, count: int, parameters: Any) -> list[Floats]:
         # RDKit raises on bounds that cannot be smoothed; the caller counts what was found.
         return []
     return [conformer.GetPositions() for conformer in work.GetConformers()]
+
+
+def _is_crowded(mol: Chem.Mol) -> bool:
+    return any(atom.GetDegree() >= CROWDED for atom in mol.GetAtoms())
+
+
+def _spread(mol: Chem.Mol) -> Floats:
+    """Return bounds (lower triangle: shortest, Å) that hold ligands of crowded atoms at right angles or more."""
+    bounds = np.asarray(rdDistGeom.GetMoleculeBoundsMatrix(mol))
+    for atom in mol.GetAtoms():
+        ligands = [neighbour.GetIdx() for neighbour in atom.GetNeighbors()]
+        for i, j in _couples(tuple(ligands)) if len(ligands) >= CROWDED else ():
+            arms = [bounds[min(k, atom.GetIdx()), max(k, atom.GetIdx())] for k in (i, j)]
+            bounds[j, i] = max(bounds[j, i], RIGHT_ANGLE * float(np.hypot(*arms)))
+            bounds[i, j] = max(bounds[i, j], sum(arms))
+    return bounds
 
 
 def _narrowed(bounds: Floats, chosen: tuple[int, ...]) -> Floats | None:

@@ -110,6 +110,7 @@ class _Task:
 
     @classmethod
     def of(cls, slab: Atoms, components: Mixture, recipe: PackedRecipe, name: str) -> _Task:
+        """Return the task of a recipe, or refuse a layer thinner than its least distance."""
         task = cls(slab, tuple(m.atoms for m, n in components for _ in range(n)), recipe, name)
         if task.height_A < recipe.min_distance_A:
             what = f"a layer of {recipe.density_g_cm3:g} g/cm³ would be {task.height_A:.2f} Å high"
@@ -128,6 +129,7 @@ class _Task:
 
     @property
     def area_A2(self) -> float:
+        """Of the lateral cell."""
         return float(self.slab.cell[0, 0] * self.slab.cell[1, 1])
 
     @property

@@ -116,7 +116,7 @@ class SideRecipe(Record):
     thickness_A: float = Field(default=10.0, gt=0)
     layers: int | None = Field(default=None, ge=1, description="instead of thickness_A")
     reconstruct: bool = Field(default=False, description="allow a polar cut to be reconstructed")
-    ordering_seed: int = 0
+    ordering_seed: int = Field(default=0, ge=0)
     ordering_rank: int = Field(default=0, ge=0, description="which of the distinct orderings, 0 the lowest in energy")
     ordering_atoms: int = Field(default=200, ge=1, description="largest ordered cell, atoms")
     stiffness_GPa: float | None = Field(default=None, gt=0, description="biaxial; decides who is strained")
@@ -159,7 +159,7 @@ class MoleculeRecipe(Record):
     hf_removed: int | None = Field(default=None, ge=0, description="HF taken out of the chain, a C=C left for each")
     charge_e: int | None = Field(default=None, description="None: as the SMILES or the file says")
     conformer: int = Field(default=0, ge=0, description="rank among the conformers, 0 the lowest in energy")
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
 
 
 class AdlayerRecipe(Record):

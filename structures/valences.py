@@ -77,9 +77,9 @@ def wrong_orders(atoms: Atoms, orders: Orders, members: Sequence[int] | None = N
     """
     members = range(len(atoms)) if members is None else members
     symbols = [atoms.symbols[i] for i in members]
-    found = []
+    found, spared = [], _triple_ends(symbols, orders := list(orders))
     for k, total in enumerate(order_sums(symbols, orders)):
-        if symbols[k] in VALENCES and not possible_charges(symbols[k], total):
+        if k not in spared and symbols[k] in VALENCES and not possible_charges(symbols[k], total):
             allowed = ", ".join(str(v) for v in sorted(VALENCES[symbols[k]]))
             told = f"atom {named(atoms, [members[k]])} has bond orders that sum to {total:g}, not {allowed}"
             found.append(Finding("valence", told, LOST, (int(members[k]),)))
@@ -114,11 +114,20 @@ def possible_charges(symbol: str, total: float) -> set[int]:
     return charges | ({0} if aromatic_lender else set())
 
 
+def _triple_ends(symbols: Sequence[str], orders: Orders) -> set[int]:
+    """Return the carbons whose one bond is a triple one, and which have a lone pair and -1 e: CO, CN-, isonitriles."""
+    own: dict[int, list[float]] = {}
+    for i, j, order in orders:
+        for k in (i, j):
+            own.setdefault(k, []).append(order)
+    return {k for k, held in own.items() if symbols[k] == "C" and held == [3.0]}
+
+
 def total_charges(symbols: Sequence[str], orders: Orders) -> set[int]:
     """Return every charge (e) that the formal charges of a molecule's atoms can sum to."""
-    totals = {0}
-    for symbol, total in zip(symbols, order_sums(symbols, orders), strict=True):
-        choices = possible_charges(symbol, float(total)) or {0}
+    totals, anions = {0}, _triple_ends(symbols, orders := list(orders))
+    for k, (symbol, total) in enumerate(zip(symbols, order_sums(symbols, orders), strict=True)):
+        choices = {-1} if k in anions else possible_charges(symbol, float(total)) or {0}
         totals = {t + c for t in totals for c in choices}
     return totals
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from interlith.structures.geometry import to_text
-from interlith.structures.records import CrystalFacts, InterfaceRecipe, MatchFacts, Origin, SideRecipe
+from interlith.structures.records import CrystalFacts, InterfaceRecipe, MatchFacts, MoleculeRecipe, Origin, SideRecipe
 
 SIDE = SideRecipe(crystal="Li", miller=(1, 1, 0))
 
@@ -88,3 +88,10 @@ def test_charges_are_said_or_said_to_be_unknown():
             name="x", formula="X", n_sites=1, space_group="P1", density_g_cm3=1.0, ordered=True,
             origin=Origin(source="x", sha256="0"),
         )  # fmt: skip
+
+
+def test_a_negative_seed_is_refused_before_anything_is_drawn():
+    with pytest.raises(ValidationError, match="greater than or equal to 0"):
+        MoleculeRecipe(molecule="DME", seed=-5)
+    with pytest.raises(ValidationError, match="greater than or equal to 0"):
+        SideRecipe(crystal="LLZTO", miller=(0, 0, 1), ordering_seed=-1)

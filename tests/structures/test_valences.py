@@ -139,3 +139,15 @@ def test_formal_charges(symbol, total, charges):
 def test_bonds_to_metals_are_ionic():
     assert order_sums(["Li", "O", "H"], [(0, 1, 1.0), (1, 2, 1.0)]).tolist() == [0, 1, 1]
     assert total_charges(["Li", "O", "H"], [(0, 1, 1.0), (1, 2, 1.0)]) == {0}
+
+
+@pytest.mark.parametrize(
+    ("symbols", "orders", "charge"),
+    [("CO", [(0, 1, 3.0)], 0), ("CN", [(0, 1, 3.0)], -1), ("CNC", [(0, 1, 3.0), (1, 2, 1.0)], None)],
+)
+def test_a_carbon_with_one_triple_bond_alone_has_a_lone_pair(symbols, orders, charge):
+    """Carbon monoxide, cyanide; of methyl isonitrile the methyl lacks its hydrogens, the other carbon nothing."""
+    atoms = Atoms(symbols, np.arange(3 * len(symbols)).reshape(-1, 3))
+    wrong = [k for finding in wrong_orders(atoms, orders) for k in finding.atoms]
+    assert wrong == ([] if charge is not None else [2])
+    assert charge is None or charge in total_charges(list(symbols), orders)
