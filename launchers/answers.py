@@ -44,10 +44,7 @@ def print_answer(stored: StoredRecord, files: list[Path]) -> None:
     say("", *_heading(record))
     rows = record_rows(stored)
     columns = ["quantity", "value", "unit", "spread", "converged", "definition"]
-    cells = [
-        [r["quantity"], r["value"], r["unit"].replace("^2", "²"), spread_text(r), r["converged"], _told(r, record)]
-        for r in rows
-    ]
+    cells = [[r["quantity"], r["value"], _unit(r), spread_text(r), r["converged"], _told(r, record)] for r in rows]
     print_table("", columns, cells)
     relaxed = candidates(record)
     print_table(relaxed.title, relaxed.columns, relaxed.rows)
@@ -97,6 +94,10 @@ def _heading(record: Answer) -> list[str]:
         f"  {provenance.method.level} ({kind}), preset {record.preset}, {provenance.n_force_calls} force calls"
         + ("" if provenance.converged else "; NOT CONVERGED: a relaxation stopped short of its threshold"),
     ]
+
+
+def _unit(row: dict[str, Any]) -> str:
+    return str(row["unit"]).replace("^2", "²").replace("^3", "³")
 
 
 def _told(row: dict[str, Any], record: Answer) -> str:
