@@ -13,11 +13,12 @@ from ase.calculators.emt import EMT
 from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
 
+from interlith.analysis.placements import Ranking, Screened
 from interlith.analysis.records import AdlayerRecord
 from interlith.structures.errors import RequestError
 from interlith.structures.geometry import from_text, to_text
 from interlith.structures.interfaces import side_alone
-from interlith.workflows.adlayers import BATCHES, disperse, shape
+from interlith.workflows.adlayers import BATCHES, disperse, relax_placement, shape
 from interlith.workflows.efforts import Effort
 from interlith.workflows.engines.contract import EngineChoice
 from interlith.workflows.presets import PRESETS
@@ -175,6 +176,17 @@ def test_a_kind_without_a_flow_is_refused_with_what_can_be_done(name):
 def test_a_molecule_that_is_none_is_refused():
     with pytest.raises(RequestError, match="no-such-molecule"):
         check(water_on_copper().changed({"side_b": {"molecule": "no-such-molecule"}}), QUICK, EMT_OF_ALL)
+
+
+def test_a_placement_that_is_not_whole_is_refused_before_it_is_relaxed(record):
+    atoms = record.model.atoms
+    atoms.positions[int(np.flatnonzero(atoms.symbols == "H")[0]), 2] += 3.0
+    torn = Screened(
+        model=record.model.model_copy(update={"xyz": to_text(atoms)}), xyz=to_text(atoms), energy_eV=0.0, n_calls=1
+    )
+    ranking = Ranking(chosen=(torn,), n_candidates=1, n_alike=0, provenance=record.screening)
+    with pytest.raises(RequestError, match="H"):
+        relax_placement(ranking, 0, Effort(engine=EMT_OF_ALL, fmax_eV_A=0.1, max_calls=5))
 
 
 def test_ions_keep_their_order_where_an_engine_knows_no_charge():
