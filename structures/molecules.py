@@ -14,7 +14,7 @@ from interlith.structures.conformers import Ensemble, generate, ranked
 from interlith.structures.dehydrofluorination import without_hf
 from interlith.structures.errors import RequestError, unknown_name
 from interlith.structures.geometry import digest
-from interlith.structures.graphs import to_model
+from interlith.structures.graphs import cations, to_model
 from interlith.structures.ions import generate_ions
 from interlith.structures.molecule_files import is_molecule_file, read_molecule
 from interlith.structures.polymers import oligomer
@@ -173,6 +173,7 @@ def _from_text(recipe: MoleculeRecipe, name: str, told: str, pattern: str | None
         _refuse_chain_fields(recipe, name)
         full, steps = _small(mol, recipe)
         n_units = None
+    _refuse_neutral_metals(full, text)
     stereo = set_open_stereo(full, recipe.seed)
     charge = Chem.GetFormalCharge(full)
     if recipe.charge_e is not None and recipe.charge_e != charge:
@@ -202,6 +203,17 @@ def _refuse_chain_fields(recipe: MoleculeRecipe, name: str) -> None:
         value = getattr(recipe, key)
         if value is not None:
             raise RequestError(f"{key} = {value} of {name}, which is no repeat unit", key, "leave it out, or mark [*]")
+
+
+def _refuse_neutral_metals(mol: Chem.Mol, text: str) -> None:
+    """Refuse a bare metal atom without a charge: beside molecules metals are cations."""
+    for index in cations(mol):
+        atom = mol.GetAtomWithIdx(index)
+        if not atom.GetFormalCharge():
+            what = f"{atom.GetSymbol()}{index} of {text} is a metal without a charge"
+            raise RequestError(
+                what, "molecule", f"write its charge, e.g. [{atom.GetSymbol()}+2]; name a crystal as a side"
+            )
 
 
 def _from_file(recipe: MoleculeRecipe) -> _Draft:
