@@ -69,6 +69,7 @@ class Form:
         if not self.members:
             return {**own, **sides}
         listed = tables.get(self.members, {})
+        _refuse_gaps(self.members, listed)
         members = [_member(anchored(listed[number], Path())) for number in sorted(listed, key=_position)]
         return {**own, **sides, self.members: members}
 
@@ -123,6 +124,13 @@ def numbered(tables: Mapping[str, Any], form: Form) -> dict[str, Any]:
     return {**tables, form.members: {str(number): member for number, member in enumerate(listed, start=1)}}
 
 
+def _refuse_gaps(members: str, listed: Mapping[str, Any]) -> None:
+    """Refuse a list of members whose numbers do not follow each other: a number too high names none."""
+    for place, number in enumerate(sorted(listed, key=_position), start=1):
+        if _position(number) != place:
+            raise RequestError(f"there is no {members}.{number}: {place - 1} given", "settings", f"next is {place}")
+
+
 def anchored(table: Any, folder: Path) -> Any:
     """Return a side's table with the whole path of the file it names: jobs run in folders of their own.
 
@@ -175,5 +183,9 @@ def _member(table: Any) -> Any:
 
 def _position(number: str) -> int:
     if not number.isdecimal():
-        raise RequestError(f"{number!r} is not the number of a molecule in the list", "settings", "count from 1")
+        raise RequestError(
+            f"{number!r} is not the number of a molecule in the list",
+            "settings",
+            "count from 1; in a file, write [[name]] above each",
+        )
     return int(number)

@@ -354,7 +354,11 @@ def _validated(data: Mapping[str, Any], tables: Tables, presets: dict[str, Table
 def _told(fault: ValidationError, form: Form | None = None) -> list[str]:
     """Say a validation error: each key as its file has it, what is wrong with it, and the value given."""
     told = []
+    # A list that lost its faulty members is told to be too short as well.
+    inner = {error["loc"][0] for error in fault.errors() if len(error["loc"]) > 1}
     for error in fault.errors():
+        if error["type"] == "too_short" and error["loc"][0] in inner:
+            continue
         key = ".".join(str(part) for part in error["loc"])
         given = "" if error["type"] == "missing" else f" (given {error['input']!r})"
         place = form.place(key) if form else key

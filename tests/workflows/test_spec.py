@@ -252,6 +252,22 @@ def test_components_are_tables_by_number(written):
     assert len(third.recipe.components) == 3
     with pytest.raises(RequestError, match="'first' is not the number"):
         spec.changed({"components": {"first": {"count": 2}}})
+    with pytest.raises(RequestError, match=r"there is no components\.9: 2 given"):
+        spec.changed({"components": {"9": {"count": 2}}})
+
+
+@pytest.mark.parametrize(
+    ("text", "change"), [(PACKED, ("count = 3", "count = -2")), (MOLECULES, ('role = "salt"', 'role = "king"'))]
+)
+def test_a_faulty_member_is_not_told_to_be_missing_too(written, text, change):
+    with pytest.raises(RequestError) as fault:
+        load_system(written(text.replace(*change, 1)))
+    assert "at least 1 item" not in str(fault.value)
+
+
+def test_an_empty_list_is_told(written):
+    with pytest.raises(RequestError, match=r"molecules: .*at least 1 item"):
+        load_system(written('kind = "molecules"'))
 
 
 def test_molecules_have_roles_and_no_slab(written):
