@@ -211,9 +211,7 @@ def _refuse_neutral_metals(mol: Chem.Mol, text: str) -> None:
         atom = mol.GetAtomWithIdx(index)
         if not atom.GetFormalCharge():
             what = f"{atom.GetSymbol()}{index} of {text} is a metal without a charge"
-            raise RequestError(
-                what, "molecule", f"write its charge, e.g. [{atom.GetSymbol()}+2]; name a crystal as a side"
-            )
+            raise RequestError(what, "molecule", "write its charge in the brackets, as in [Cu+2]")
 
 
 def _from_file(recipe: MoleculeRecipe) -> _Draft:
