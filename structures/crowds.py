@@ -164,12 +164,14 @@ class _Bodies:
 
     @classmethod
     def of(cls, places: Floats, owner: Ints) -> _Bodies:
+        """Return the molecules of these places, `owner` telling which atom is whose."""
         sums = _summed(owner, places, int(owner.max()) + 1)
         centres = sums / np.bincount(owner)[:, None]
         return cls(owner, centres, places - centres[owner])
 
     @property
     def count(self) -> int:
+        """How many molecules there are."""
         return len(self.centres)
 
     def moved(self, x: Floats) -> tuple[Floats, Floats]:
