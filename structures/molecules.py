@@ -26,6 +26,10 @@ OF_CHAINS = ("n", "caps", "comonomer", "comonomer_units")
 """Fields of a recipe that only a repeat unit can obey."""
 
 
+LARGEST = 500
+"""Atoms of a molecule that is embedded here: distance geometry of 900 takes minutes and fails."""
+
+
 @dataclass(frozen=True)
 class _Draft:
     """A molecule decided but not yet embedded (unless `mol` has a conformer: a person's own geometry)."""
@@ -100,6 +104,10 @@ def _built(recipe: MoleculeRecipe) -> tuple[_Draft, Ensemble]:
     draft = _draft(recipe)
     if draft.mol.GetNumConformers():
         return draft, ranked(draft.mol, [draft.mol.GetConformer().GetPositions()], [0.0], "the file's own geometry")
+    if draft.mol.GetNumAtoms() > LARGEST:
+        raise RequestError(
+            f"{draft.name[:60]} has {draft.mol.GetNumAtoms()} atoms", "molecule", f"take at most {LARGEST}, or an XYZ"
+        )
     several = len(Chem.GetMolFrags(draft.mol)) > 1
     return draft, (generate_ions if several else generate)(draft.mol, recipe.seed)
 

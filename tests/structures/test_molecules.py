@@ -273,6 +273,8 @@ class TestFiles:
         ({"molecule": "DOL", "conformer": 40}, "conformer 40 of DOL: 1 found"),
         ({"molecule": "PVDF-HFP", "hf_removed": 9}, "9 HF cannot leave"),
         ({"molecule": "[Li+].[Na+]"}, "bare cations only"),
+        ({"molecule": "C" * 300}, "has 902 atoms .*take at most 500"),
+        ({"molecule": "PEO", "n": 150}, "PEO has 1059 atoms"),
         ({"molecule": "[Fe]"}, r"Fe0 of \[Fe\] is a metal without a charge"),
         ({"molecule": "[Li].CO"}, r"Li0 of \[Li\].CO is a metal without a charge"),
     ],
