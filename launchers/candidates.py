@@ -27,7 +27,6 @@ from interlith.workflows.study import plan as settled
 from interlith.workflows.study import screening_for
 
 Model = InterfaceModel | AdlayerModel | MoleculeModel
-Search = Callable[..., list[MoleculeModel]]
 CONFORMERS, SHOWN = 8, 3
 """Conformers that an engine relaxes, and of those how many are written."""
 
@@ -86,7 +85,6 @@ def _interfaces(plan: Plan, screen: bool) -> list[Candidate]:
 
 def _adlayers(plan: Plan, screen: bool) -> list[Candidate]:
     from interlith.structures.adlayers import adlayers
-    from interlith.structures.molecules import conformers
     from interlith.structures.slabs import cut_slab
 
     spec, method = settled(plan.spec, plan.preset)
@@ -94,7 +92,7 @@ def _adlayers(plan: Plan, screen: bool) -> list[Candidate]:
     assert isinstance(recipe, AdlayerRecipe)
     bulk = ordered(recipe.side_a)
     slab, facts = cut_slab(bulk.structure(), bulk.facts, recipe.side_a, vacuum_A=recipe.vacuum_A)
-    shapes = conformers(recipe.side_b, k=recipe.conformers)
+    shapes = _shapes(recipe.side_b, recipe.conformers)
     models = adlayers(slab, facts, shapes, recipe, seed=recipe.side_b.seed)
     if not screen:
         return [Candidate(spec.name, min(models, key=_height))]
@@ -140,13 +138,12 @@ def _packed(plan: Plan, _screen: bool) -> list[Candidate]:
 
 def _molecules(plan: Plan, screen: bool) -> list[Candidate]:
     from interlith.structures.complexes import complexes
-    from interlith.structures.molecules import conformers
 
     spec, _ = settled(plan.spec, plan.preset)
     recipe = spec.recipe
     assert isinstance(recipe, MoleculesRecipe)
     starts = CONFORMERS if screen else 1
-    found = [(_shapes(member.recipe, starts, conformers), member.role) for member in recipe.molecules]
+    found = [(_shapes(member.recipe, starts), member.role) for member in recipe.molecules]
     if screen:
         found = [(_relaxed(models, plan.engine), role) for models, role in found]
     groups = [models for models, _ in found]
@@ -157,9 +154,17 @@ def _molecules(plan: Plan, screen: bool) -> list[Candidate]:
     return [each for models in groups for each in _named(spec.name, models[:SHOWN])]
 
 
-def _shapes(recipe: MoleculeRecipe, k: int, search: Search) -> list[MoleculeModel]:
-    """Return the conformer that the recipe names, and those after it."""
-    return search(recipe, k=recipe.conformer + k)[recipe.conformer :]
+def _shapes(recipe: MoleculeRecipe, k: int) -> list[MoleculeModel]:
+    """Return the conformer that the recipe names, and those after it.
+
+    Raises
+    ------
+    RequestError
+        If there are not so many.
+    """
+    from interlith.structures.molecules import conformers, molecule
+
+    return conformers(recipe, k=recipe.conformer + k)[recipe.conformer :] or [molecule(recipe)]
 
 
 def _relaxed(models: list[MoleculeModel], engine: EngineChoice) -> list[MoleculeModel]:

@@ -48,9 +48,14 @@ class Sides:
         Raises
         ------
         RequestError
-            If some were given and some were not.
+            If some were given and some were not, or one is empty.
         """
         given = self.options()
+        empty = [name for name, value in given.items() if value is not None and not value.strip()]
+        if empty:
+            raise RequestError(
+                f"{' and '.join(empty)} is empty", "command line", "name a crystal, a molecule or a face"
+            )
         if not any(given.values()):
             return False
         faceless = self.b is not None and names_molecule(self.b)

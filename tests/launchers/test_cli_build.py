@@ -95,6 +95,9 @@ def test_what_was_approximated_is_printed(outcome):
         (["--a", "COC", "--miller-a", "100", "--b", "Li", "--miller-b", "100"], "side A"),
         (["li-pdol", "adlayer.max_atoms=20"], "max_atoms"),
         (["li-pdol", "side_b.n=0"], "side_b.n"),
+        (["li-pdol", "side_b.conformer=50"], "conformer 50"),
+        (["levels-electrolyte", "molecules.1.conformer=50"], "conformer 50"),
+        (["--a", "Li", "--miller-a", "100", "--b", ""], "--b is empty"),
     ],
 )
 def test_what_cannot_be_built_is_one_line(refusal, arguments, told):
