@@ -214,7 +214,7 @@ def test_no_spread_from_two_and_missing_registries_are_told(pair):
 
 
 def test_nothing_relaxed_is_an_error_and_unconverged_is_flagged(pair):
-    with pytest.raises(ComputationError, match="no registry"):
+    with pytest.raises(ComputationError, match="no candidate was relaxed"):
         lowest([None])
     record = ask(evidence_of(pair, (relaxation(pair, -21.0, converged=False),)))
     assert not record.quantity("interfacial_formation_energy").converged
