@@ -30,7 +30,7 @@ class Likeness:
         self._classes = [rest[ranks[rest] == rank] for rank in np.unique(ranks[rest])]
 
     def rmsd(self, one: Floats, two: Floats) -> float:
-        """Return the smallest root mean square distance of the heavy atoms, Å, after the best rotation."""
+        """Return the root mean square distance of the heavy atoms, Å, after the best rotation of the inner ones."""
         images = (two, -two) if self._achiral else (two,)
         return min(self._rmsd(one, image, symmetry) for symmetry in self._symmetries for image in images)
 
