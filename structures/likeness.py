@@ -30,19 +30,30 @@ class Likeness:
         self._classes = [rest[ranks[rest] == rank] for rank in np.unique(ranks[rest])]
 
     def rmsd(self, one: Floats, two: Floats) -> float:
-        """Return the root mean square distance of the heavy atoms, Å, after the best rotation of the inner ones."""
-        images = (two, -two) if self._achiral else (two,)
-        return min(self._rmsd(one, image, symmetry) for symmetry in self._symmetries for image in images)
+        """Return the smallest root mean square distance of the heavy atoms, Å, after the best rotation.
 
-    def _rmsd(self, one: Floats, two: Floats, symmetry: NDArray[np.int64]) -> float:
+        Tried are the numbering as it is and, for every symmetry of the inner atoms, the assignment of the outer ones
+        that is best once the inner ones are fitted.
+        """
+        as_numbered = np.concatenate([self._frame, *self._classes])
+        images = (two, -two) if self._achiral else (two,)
+        orders = [(image, self._matched(one, image, symmetry)) for symmetry in self._symmetries for image in images]
+        return min(_fitted(one[as_numbered], two[order]) for two, order in [(two, as_numbered), *orders])
+
+    def _matched(self, one: Floats, two: Floats, symmetry: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the atoms of `two` that stand for those of `one`, inner atoms first, classes after them."""
         centre_one, centre_two = one[self._frame].mean(axis=0), two[symmetry].mean(axis=0)
         a, b = one - centre_one, two - centre_two
         turned = b @ _rotation(b[symmetry], a[self._frame])
-        squares = float(((turned[symmetry] - a[self._frame]) ** 2).sum())
-        for members in self._classes:
-            cost = cdist(a[members], turned[members], "sqeuclidean")
-            squares += float(cost[linear_sum_assignment(cost)].sum())
-        return float(np.sqrt(squares / (len(self._frame) + sum(map(len, self._classes)))))
+        costs = [cdist(a[members], turned[members], "sqeuclidean") for members in self._classes]
+        assigned = [m[linear_sum_assignment(cost)[1]] for m, cost in zip(self._classes, costs, strict=True)]
+        return np.concatenate([symmetry, *assigned])
+
+
+def _fitted(one: Floats, two: Floats) -> float:
+    """Return the root mean square distance of matched points, Å, after the best rotation."""
+    a, b = one - one.mean(axis=0), two - two.mean(axis=0)
+    return float(np.sqrt(((b @ _rotation(b, a) - a) ** 2).sum(axis=1).mean()))
 
 
 def _heavy_degree(atom: Chem.Atom) -> int:

@@ -37,6 +37,10 @@ def test_it_is_a_distance_that_sees_no_motion(known, smiles, turn, shift, seed):
     assert likeness.rmsd(places, moved) < 1e-6
     assert likeness.rmsd(places, other) == pytest.approx(likeness.rmsd(moved, other), abs=1e-6)
     assert likeness.rmsd(places, other) == pytest.approx(likeness.rmsd(other, places), abs=2e-3)
+    heavy = [a.GetIdx() for a in known[smiles][0].GetAtoms() if a.GetAtomicNum() > 1]
+    if len(heavy) >= 3:
+        plain = np.sqrt(((places - other)[heavy] ** 2).sum(axis=1).mean())
+        assert likeness.rmsd(places, other) <= plain + 1e-6, "no better than the best turn and numbering"
 
 
 def test_hydrogens_do_not_count(known):
