@@ -19,7 +19,8 @@ from interlith.analysis.surrogates import surface_error
 from interlith.structures.errors import RequestError, unknown_name
 from interlith.workflows.engines.classical import EXAMPLE, entry_of_path
 from interlith.workflows.engines.contract import Capability, Engine, EngineChoice, Entry, Loader
-from interlith.workflows.engines.dispersion import add_d3bj, refuse_dispersion, with_d3bj
+from interlith.workflows.engines.dispersion import add_dispersion, with_dispersion
+from interlith.workflows.engines.functionals import told_functional
 
 GROUP = "interlith.engines"
 MECHANICS: frozenset[Capability] = frozenset({"energy", "forces", "stress"})
@@ -167,7 +168,7 @@ def find(choice: EngineChoice) -> Entry:
         raise RequestError(
             f"engine {entry.name!r} has no option {', '.join(wrong)}", "engine options", f"known: {known}"
         )
-    return entry
+    return told_functional(entry, choice.options)
 
 
 def require(choice: EngineChoice, *capabilities: Capability) -> Entry:
@@ -185,9 +186,8 @@ def require(choice: EngineChoice, *capabilities: Capability) -> Entry:
         raise RequestError(
             f"engine {entry.name!r} needs {' and '.join(missing)}, not installed here", "engine", how_to_get(entry)
         )
-    if choice.dispersion == "d3bj":
-        refuse_dispersion(entry)
-        entry = with_d3bj(entry)
+    if choice.dispersion != "none":
+        entry = with_dispersion(entry, choice.dispersion)
     lacking = [c for c in capabilities if c not in entry.capabilities]
     if lacking:
         raise RequestError(
@@ -221,7 +221,7 @@ def _loaded(choice_json: str) -> Engine:
         raise RequestError(
             f"engine {entry.name!r} is installed but cannot be imported: {error}", "engine", how_to_get(entry)
         ) from error
-    return add_d3bj(engine) if choice.dispersion == "d3bj" else engine
+    return engine if choice.dispersion == "none" else add_dispersion(engine, choice.dispersion)
 
 
 def missing_packages(entry: Entry) -> list[str]:

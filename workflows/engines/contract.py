@@ -7,7 +7,7 @@ is not touched; an element the engine does not know is refused before anything r
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from ase import Atoms
@@ -28,7 +28,7 @@ class EngineChoice(BaseModel):
 
     name: str = Field(description="catalogue name, or dotted path of an ASE calculator class or factory")
     options: dict[str, Option] = Field(default_factory=dict, description="passed to the family's loader")
-    dispersion: Literal["none", "d3bj"] = "none"
+    dispersion: Literal["none", "d3bj", "d4"] = "none"
 
 
 class Engine(Protocol):
@@ -77,7 +77,7 @@ class Entry:
     options
         Names a person may set; None where the calculator decides.
     d3_parameters
-        Functional whose D3 damping parameters fit; None where unknown.
+        Functional whose damping parameters of D3 and D4 fit; None where unknown.
     includes_dispersion
         Whether the engine already describes dispersion.
     ships_weights
@@ -138,11 +138,15 @@ class Loader(Protocol):
 
 @dataclass(frozen=True)
 class LoadedEngine:
-    """An engine in memory: the entry it came from, its calculator, and how its numbers are made."""
+    """An engine in memory: the entry it came from, its calculator, how its numbers are made, and what was added to it.
+
+    An engine that computes more than its calculator does (`electronic`) adds `added_energy` to its own energies.
+    """
 
     entry: Entry
     ase_calculator: BaseCalculator
     made_by: Method
+    added: BaseCalculator | None = field(default=None, kw_only=True)
 
     @property
     def capabilities(self) -> frozenset[Capability]:
@@ -156,6 +160,14 @@ class LoadedEngine:
     def method(self) -> Method:
         """Say how its numbers are made."""
         return self.made_by
+
+    def added_energy(self, atoms: Atoms) -> float:
+        """Return the energy of the dispersion that was added to this engine, eV; 0 for none."""
+        if self.added is None:
+            return 0.0
+        return float(
+            self.added.get_property("energy", Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc))
+        )
 
     def check(self, atoms: Atoms) -> None:
         """Refuse atoms of elements that the engine does not know.

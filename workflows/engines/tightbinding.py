@@ -24,82 +24,14 @@ from tblite.interface import Calculator as Hamiltonian
 from threadpoolctl import ThreadpoolController
 
 from interlith.analysis.records import Method
-from interlith.structures.errors import ComputationError, RequestError
+from interlith.structures.errors import ComputationError
 from interlith.workflows.engines.contract import Entry, LoadedEngine, Option
+from interlith.workflows.engines.electrons import Electrons, refuse_periodic
 from interlith.workflows.engines.settings import engine_settings
 
 ELECTRONIC_TEMPERATURE_K = 300.0
 ACCURACY = 0.1
 """In units of tblite's thresholds: forces of a turned molecule (LiTFSI) then differ by 1e-5 eV/Å, not by 1e-4."""
-
-
-@dataclass(frozen=True)
-class Electrons:
-    """How many electrons a molecule is to have.
-
-    Attributes
-    ----------
-    charge_e
-        Total charge.
-    multiplicity
-        Number of unpaired electrons plus one; None for as few as the count of electrons allows.
-    """
-
-    charge_e: int = 0
-    multiplicity: int | None = None
-
-    @classmethod
-    def asked(cls, engine: str, options: Mapping[str, Option]) -> Electrons:
-        """Read the options `charge` and `multiplicity` of an engine.
-
-        Raises
-        ------
-        RequestError
-            If one is no whole number, or a multiplicity is below 1.
-        """
-        charge = _whole(engine, "charge", options.get("charge", 0))
-        asked = options.get("multiplicity")
-        multiplicity = None if asked is None else _whole(engine, "multiplicity", asked)
-        if multiplicity is not None and multiplicity < 1:
-            raise RequestError(
-                f"{engine} multiplicity {multiplicity}: the least is 1", "engine options", "1: all paired"
-            )
-        return cls(charge, multiplicity)
-
-    def multiplicity_in(self, atoms: Atoms, hamiltonian: str) -> int:
-        """Return the multiplicity that these electrons have in a molecule.
-
-        Parameters
-        ----------
-        atoms
-            The molecule.
-        hamiltonian
-            Decides how many electrons and orbitals each atom has.
-
-        Raises
-        ------
-        RequestError
-            If the charge leaves fewer electrons than none or more than the orbitals hold (tblite would end the process
-            or drop them), or the multiplicity does not go with their number.
-        """
-        valence, orbitals = np.sum([_valence(hamiltonian, symbol) for symbol in atoms.symbols], axis=0)
-        count, where = int(valence) - self.charge_e, atoms.get_chemical_formula()
-        if not 0 <= count <= 2 * orbitals:
-            raise RequestError(
-                f"charge {self.charge_e:+d} leaves {count} valence electrons for {orbitals} orbitals",
-                where,
-                f"charges from {valence - 2 * orbitals:+d} to {valence:+d} are possible",
-            )
-        least = 1 + count % 2
-        unpaired = (self.multiplicity or least) - 1
-        if unpaired % 2 != count % 2 or unpaired > min(count, 2 * orbitals - count):
-            raise RequestError(
-                f"multiplicity {self.multiplicity} does not go with {count} valence electrons at charge "
-                f"{self.charge_e:+d}",
-                where,
-                f"the lowest is {least}; is the charge right?",
-            )
-        return unpaired + 1
 
 
 class TightBindingCalculator(TBLite):
@@ -144,7 +76,7 @@ class TightBindingCalculator(TBLite):
         atoms = self.atoms if atoms is None else atoms
         refuse_periodic(self.parameters.method, atoms)
         self._xtb = self._res = None  # of the geometry before: its density would be the guess for this one
-        self.parameters.multiplicity = self.electrons.multiplicity_in(atoms, self.parameters.method)
+        self.parameters.multiplicity = _multiplicity(self.electrons, atoms, self.parameters.method)
         try:
             with self._pools.limit(limits=self._threads, user_api="openmp"):
                 super().calculate(atoms, list(properties), list(system_changes))
@@ -172,7 +104,7 @@ class TightBindingEngine(LoadedEngine):
         """
         super().check(atoms)
         refuse_periodic(self.entry.name, atoms)
-        self.electrons.multiplicity_in(atoms, self.ase_calculator.parameters.method)
+        _multiplicity(self.electrons, atoms, self.ase_calculator.parameters.method)
 
 
 def load_tblite(entry: Entry, options: Mapping[str, Option]) -> TightBindingEngine:
@@ -203,26 +135,10 @@ def load_tblite(entry: Entry, options: Mapping[str, Option]) -> TightBindingEngi
     return TightBindingEngine(entry, calculator, method, electrons)
 
 
-def refuse_periodic(engine: str, atoms: Atoms) -> None:
-    """Refuse atoms that repeat in space.
-
-    Raises
-    ------
-    RequestError
-        If any direction is periodic.
-    """
-    if atoms.pbc.any():
-        raise RequestError(
-            f"{engine} treats molecules only, and these atoms repeat in space",
-            atoms.get_chemical_formula(),
-            "take an engine that computes stress",
-        )
-
-
-def _whole(engine: str, name: str, value: Option) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
-        raise RequestError(f"{engine} {name} = {value!r} is no whole number", "engine options", f"such as {name} = 1")
-    return int(value)
+def _multiplicity(electrons: Electrons, atoms: Atoms, hamiltonian: str) -> int:
+    """Return the multiplicity; tblite would end the process, or drop electrons, where the charge does not fit."""
+    valence, orbitals = np.sum([_valence(hamiltonian, symbol) for symbol in atoms.symbols], axis=0)
+    return electrons.multiplicity_of(int(valence), int(orbitals), atoms.get_chemical_formula(), "valence electrons")
 
 
 @cache

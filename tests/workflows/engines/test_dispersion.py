@@ -10,7 +10,7 @@ from dftd3.interface import DispersionModel, RationalDampingParam
 from interlith.structures.errors import RequestError
 from interlith.workflows.engines import catalogue
 from interlith.workflows.engines.contract import EngineChoice
-from interlith.workflows.engines.dispersion import add_d3bj, d3bj_energy, refuse_dispersion
+from interlith.workflows.engines.dispersion import add_dispersion, d3bj_energy, refuse_dispersion
 
 PLAIN = EngineChoice(name="sevennet-0")
 WITH = EngineChoice(name="sevennet-0", dispersion="d3bj")
@@ -72,11 +72,11 @@ def test_dispersion_is_never_added_twice():
     with pytest.raises(RequestError, match="already"):
         refuse_dispersion(replace(catalogue.ENTRIES["chgnet"], includes_dispersion=True))
     with pytest.raises(RequestError, match="already"):
-        add_d3bj(catalogue.load(WITH))
+        add_dispersion(catalogue.load(WITH))
 
 
 def test_what_dispersion_does_not_reach_is_lost():
     able = replace(
         catalogue.load(PLAIN), entry=replace(catalogue.ENTRIES["chgnet"], capabilities=frozenset({"energy", "density"}))
     )
-    assert add_d3bj(able).capabilities == {"energy"}
+    assert add_dispersion(able).capabilities == {"energy"}
