@@ -127,18 +127,18 @@ def interface_figure(
         [side_view(atoms, anchor=before) for atoms in shown],
         [top_view(atoms, keep, anchor=before) for atoms in shown],
     ]
-    figure, axes = _panels(rows)
+    figure, axes = panels(rows)
     for row, (views, line) in enumerate(zip(rows, axes, strict=True)):
         for column, (view, ax) in enumerate(zip(views, line, strict=True)):
             if row == 0:
                 _bands(ax, shown[column])
-            _draw(ax, view, shown[column], opacity=(1.0, 1.0) if row == 0 else (1.0, 0.75))
+            draw_atoms(ax, view, shown[column], opacity=(1.0, 1.0) if row == 0 else (1.0, 0.75))
     for ax, name in zip(axes[0], ("before relaxation", "after relaxation"), strict=False):
         ax.set_title(name if after is not None else "", fontsize=10)
     views_named = ("side view, along b", f"contact from above (±{CONTACT_DEPTH_A:g} Å)")
     for line, name in zip(axes, views_named, strict=True):
         line[0].set_ylabel(name, fontsize=9)
-    _scale_bar(axes[0][0], rows[0][0])
+    scale_bar(axes[0][0], rows[0][0])
     _legend(figure, before, labels)
     figure.suptitle(title, fontsize=11)
     return figure
@@ -163,14 +163,14 @@ def molecule_figure(atoms: Atoms, bonds: Sequence[tuple[int, int]] = (), *, titl
         _sorted_view(turned[:, plane], turned[:, eye], np.arange(len(atoms)), turned[:1, plane])
         for plane, eye in (([0, 1], 2), ([0, 2], 1))
     ]
-    figure, axes = _panels([[view] for view in views])
+    figure, axes = panels([[view] for view in views])
     plain = Atoms(atoms.numbers, atoms.positions)
     for (ax,), view, plane in zip(axes, views, ([0, 1], [0, 2]), strict=True):
         for i, j in bonds:
             ax.plot(*turned[[i, j]][:, plane].T, color="0.55", lw=2.0, zorder=0.5)
-        _draw(ax, view, plain, opacity=(1.0, 1.0))
-    _scale_bar(axes[0][0], views[0], length_A=2.0)
-    handles = [_dot(tuple(jmol_colors[z]), "0.4", chemical_symbols[z]) for z in sorted(set(atoms.numbers))]
+        draw_atoms(ax, view, plain, opacity=(1.0, 1.0))
+    scale_bar(axes[0][0], views[0], length_A=2.0)
+    handles = [dot(tuple(jmol_colors[z]), "0.4", chemical_symbols[z]) for z in sorted(set(atoms.numbers))]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 5), frameon=False, fontsize=8)
     figure.suptitle(title, fontsize=11)
     return figure
@@ -244,8 +244,8 @@ def _sorted_view(xy: Floats, nearness: Floats, index: NDArray[np.int_], outline:
     return View(xy[order], nearness.max(initial=0.0) - nearness[order], index[order], outline)
 
 
-def _panels(rows: list[list[View]]) -> tuple[Figure, list[list[Axes]]]:
-    """One figure whose panels share one scale, as large as a page allows."""
+def panels(rows: list[list[View]]) -> tuple[Figure, list[list[Axes]]]:
+    """Return one figure whose panels, one a view, share one scale, as large as a page allows."""
     boxes = [np.array([view.box() for view in views]) for views in rows]
     corners = [(box[:, 0].min(axis=0), box[:, 1].max(axis=0)) for box in boxes]
     width = max(high[0] - low[0] for low, high in corners)
@@ -273,7 +273,8 @@ def _bands(ax: Axes, atoms: Atoms) -> None:
         )
 
 
-def _draw(ax: Axes, view: View, atoms: Atoms, opacity: tuple[float, float]) -> None:
+def draw_atoms(ax: Axes, view: View, atoms: Atoms, opacity: tuple[float, float]) -> None:
+    """Draw a view of atoms: fill by element, rim by side, paler with depth; one `opacity` a side."""
     closed = np.vstack([view.outline, view.outline[:1]])
     ax.plot(*closed.T, color="0.45", lw=0.8, ls=(0, (4, 3)), zorder=0)
     numbers, side = atoms.numbers[view.index], _sides(atoms)[view.index]
@@ -299,7 +300,8 @@ def _draw(ax: Axes, view: View, atoms: Atoms, opacity: tuple[float, float]) -> N
     ax.add_collection(balls, autolim=False)
 
 
-def _scale_bar(ax: Axes, view: View, length_A: float = 5.0) -> None:
+def scale_bar(ax: Axes, view: View, length_A: float = 5.0) -> None:
+    """Draw a bar of that length under a view."""
     left, low = view.box(margin_A=0.0)[0]
     y = low - 1.4
     ax.plot([left, left + length_A], [y, y], color="black", lw=2.0, solid_capstyle="butt", clip_on=False)
@@ -311,12 +313,13 @@ def _scale_bar(ax: Axes, view: View, length_A: float = 5.0) -> None:
 def _legend(figure: Figure, atoms: Atoms, labels: tuple[str, str]) -> None:
     present = sorted(set(_sides(atoms)))
     named = {i: fill(f"side {'AB'[i]}: {labels[i]}", LEGEND_CHARACTERS) for i in present}
-    handles = [_dot("white", SIDE_COLOURS[i], named[i]) for i in present]
-    handles += [_dot(tuple(jmol_colors[z]), "0.4", chemical_symbols[z]) for z in sorted(set(atoms.numbers))]
+    handles = [dot("white", SIDE_COLOURS[i], named[i]) for i in present]
+    handles += [dot(tuple(jmol_colors[z]), "0.4", chemical_symbols[z]) for z in sorted(set(atoms.numbers))]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), frameon=False, fontsize=8)
 
 
-def _dot(inner: str | tuple[float, float, float], rim: str, label: str) -> Line2D:
+def dot(inner: str | tuple[float, float, float], rim: str, label: str) -> Line2D:
+    """Return a ball for a legend."""
     look = {"ls": "", "marker": "o", "ms": 8, "mew": 1.6}
     return Line2D([], [], markerfacecolor=inner, markeredgecolor=rim, label=label, **look)  # type: ignore[arg-type]
 
