@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from interlith.analysis.records import AnswerRecord, Quantity
+from interlith.analysis.records import Quantity, ResultRecord
 from interlith.structures.errors import ComputationError
 from interlith.structures.records import Record
 
@@ -89,7 +89,7 @@ class PresetCheck(Record):
         )
 
 
-def preset_checks(record: AnswerRecord) -> tuple[PresetCheck, ...]:
+def preset_checks(record: ResultRecord) -> tuple[PresetCheck, ...]:
     """Return the measured checks of this record's preset, for its system and engine."""
     checks = (PresetCheck(**entry) for entry in _read("presets_measured.toml").get("check", []))
     asked = (record.system, record.provenance.method.engine, record.preset)
@@ -110,7 +110,7 @@ def published_claims(system: str | None = None) -> tuple[Claim, ...]:
     return tuple(claim for claim in claims if system in (None, claim.system))
 
 
-def beside(record: AnswerRecord) -> tuple[Comparison, ...]:
+def beside(record: ResultRecord) -> tuple[Comparison, ...]:
     """Set every quantity of a record beside the published values of its system.
 
     Raises
@@ -128,7 +128,7 @@ def _nearest(published: str, computed: Iterable[str]) -> str | None:
     return next((name for name in (published, STAND_INS.get(published)) if name in set(computed)), None)
 
 
-def _compare(quantity: Quantity, published: PublishedValue, record: AnswerRecord) -> Comparison:
+def _compare(quantity: Quantity, published: PublishedValue, record: ResultRecord) -> Comparison:
     if _spelled(quantity.unit) != published.unit:
         raise ComputationError(
             f"{quantity.quantity} is in {quantity.unit!r}, the published value in {published.unit!r}", published.system

@@ -151,14 +151,12 @@ class Contact(Record):
     why: str
 
 
-class AnswerRecord(Record):
-    """What every answer to `interlith run` holds."""
+class ResultRecord(Record):
+    """What every answer holds, whatever was asked."""
 
     system: str
     preset: str
-    relaxed_xyz: str
     quantities: tuple[Quantity, ...]
-    contact: Contact
     energies_eV: dict[str, float] = Field(description="every total energy behind the quantities")
     caveats: tuple[str, ...]
     provenance: Provenance
@@ -176,6 +174,13 @@ class AnswerRecord(Record):
     def quantity(self, name: str) -> Quantity:
         """Return the quantity of that name (`KeyError` if the record has none)."""
         return {q.quantity: q for q in self.quantities}[name]
+
+
+class AnswerRecord(ResultRecord):
+    """What every answer of two sides in contact holds."""
+
+    relaxed_xyz: str
+    contact: Contact
 
 
 class RegistryOutcome(Record):
