@@ -7,6 +7,7 @@ Another package adds engines by entry points of group ``interlith.engines``, eac
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
@@ -19,8 +20,12 @@ from interlith.analysis.surrogates import surface_error
 from interlith.structures.errors import RequestError, unknown_name
 from interlith.workflows.engines.classical import EXAMPLE, entry_of_path
 from interlith.workflows.engines.contract import Capability, Engine, EngineChoice, Entry, Loader
+from interlith.workflows.engines.cp2k_elements import VALENCE
+from interlith.workflows.engines.cp2k_options import MixedBasisOptions
 from interlith.workflows.engines.dispersion import add_dispersion, with_dispersion
 from interlith.workflows.engines.functionals import told_functional
+from interlith.workflows.engines.programs import find_program, program_version
+from interlith.workflows.engines.settings import engine_settings
 
 GROUP = "interlith.engines"
 MECHANICS: frozenset[Capability] = frozenset({"energy", "forces", "stress"})
@@ -95,6 +100,49 @@ def _tight_binding(model: str, dispersion: str, known_error: str) -> Entry:
     )
 
 
+_CP2K = Entry(
+    name="cp2k",
+    loader="interlith.workflows.engines.mixedbasis.load_cp2k",
+    family="mixed Gaussian and plane waves",
+    model="CP2K",
+    capabilities=MECHANICS | {"density", "orbitals", "charges"},
+    elements=frozenset(VALENCE),
+    functional="PBE",
+    surrogate=False,
+    packages=(),
+    extra=None,
+    options=frozenset(MixedBasisOptions.model_fields),
+    d3_parameters="pbe",
+    includes_dispersion=False,
+    ships_weights=True,
+    description="density-functional theory for crystals, slabs and molecules on them, 71 elements",
+    known_error="",
+    programs=("cp2k.psmp", "cp2k"),
+    debian="cp2k cp2k-data",
+)
+
+_PYSCF = Entry(
+    name="pyscf",
+    loader="interlith.workflows.engines.molecular.load_pyscf",
+    family="molecular DFT",
+    model="PySCF",
+    capabilities=frozenset({"energy", "forces", "density", "orbitals", "charges"}),
+    elements=None,
+    functional="B3LYP (VWN-RPA)",
+    surrogate=False,
+    packages=("pyscf", "geometric", "threadpoolctl"),
+    extra="pyscf",
+    options=frozenset(
+        {"functional", "basis", "charge", "multiplicity", "density_fit", "grid_level", "solvent", "solvent_model"}
+        | {"conv_tol", "max_cycle", "memory_MB", "stability"}
+    ),
+    d3_parameters="b3lyp",
+    includes_dispersion=False,
+    ships_weights=True,
+    description="density-functional theory of molecules and ions in Gaussian functions (6-31+G* unless told)",
+    known_error="of the functional and the basis",
+)
+
 # MACE takes its place here with the issue that brings its family.
 BUILT_IN: Mapping[str, Entry] = {
     entry.name: entry
@@ -128,6 +176,8 @@ BUILT_IN: Mapping[str, Entry] = {
             "binds Li+ to TFSI- by 7.8 eV (B3LYP-D3: 5.7 eV), Li-O 0.1 to 0.2 Å short; takes 4 to 6 eV too much for an "
             "electron (Li, H2O)",
         ),
+        _PYSCF,
+        _CP2K,
     )
 }
 
@@ -225,12 +275,23 @@ def _loaded(choice_json: str) -> Engine:
 
 
 def missing_packages(entry: Entry) -> list[str]:
-    """Return the distributions that an engine needs and that are not installed."""
-    return [name for name in entry.packages if _version(name) is None]
+    """Return the distributions and the program that an engine needs and that are not installed."""
+    missing = [name for name in entry.packages if _version(name) is None]
+    if entry.programs and program_of(entry) is None:
+        missing.append(f"the program {entry.programs[-1]}")
+    return missing
+
+
+def program_of(entry: Entry) -> str | None:
+    """Return the path of the program that an engine runs, the person's own first; None where there is none."""
+    told = getattr(engine_settings(), f"{entry.name}_command", None)
+    return find_program(*([shlex.split(told)[0]] if told else entry.programs))
 
 
 def how_to_get(entry: Entry) -> str:
     """Return the command that installs an engine."""
+    if entry.programs and program_of(entry) is None:
+        return f"apt-get install {entry.debian}"
     return f"pip install 'interlith[{entry.extra}]'" if entry.extra else f"pip install {' '.join(entry.packages)}"
 
 
@@ -256,11 +317,18 @@ def _row(entry: Entry) -> dict[str, Any]:
         "elements": len(entry.elements) if entry.elements is not None else None,
         "dispersion": entry.d3_parameters is not None and not entry.includes_dispersion,
         "installed": installed,
-        "version": _version(entry.packages[0]) if installed and entry.packages else None,
+        "version": _version_here(entry) if installed else None,
         "get": "" if installed else how_to_get(entry),
         "weights_shipped": entry.ships_weights,
         "known_error": "; ".join(text for text in (surface_error(entry.name), entry.known_error) if text),
     }
+
+
+def _version_here(entry: Entry) -> str | None:
+    program = program_of(entry) if entry.programs else None
+    if program:
+        return program_version(program)
+    return _version(entry.packages[0]) if entry.packages else None
 
 
 def _version(distribution: str) -> str | None:

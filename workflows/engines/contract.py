@@ -86,6 +86,10 @@ class Entry:
         One line.
     known_error
         How far it was found from its reference, in words.
+    programs
+        Programs beside Python, any one of which it needs.
+    debian
+        Debian packages that hold them.
     """
 
     name: str
@@ -104,6 +108,8 @@ class Entry:
     ships_weights: bool
     description: str
     known_error: str
+    programs: tuple[str, ...] = ()
+    debian: str = ""
 
     def check_elements(self, symbols: Iterable[str], where: str) -> None:
         """Refuse elements that the engine does not know, as far as its row tells.

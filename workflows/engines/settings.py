@@ -26,6 +26,9 @@ class EngineSettings(BaseSettings):
 
     threads: int | None = Field(default=None, ge=1, description="per engine; None: OMP_NUM_THREADS, for xTB one")
     device: str = Field(default="cpu", pattern=r"^(cpu|mps|cuda(:\d+)?)$", description="where learned engines run")
+    cp2k_command: str | None = Field(default=None, description="None: cp2k.psmp or cp2k")
+    cp2k_ranks: int = Field(default=1, ge=1, description="processes, started by mpirun if more than one")
+    cp2k_data: str | None = Field(default=None, description="folder of bases; None: CP2K_DATA_DIR or the program's own")
     keep_memory: bool = Field(default=True, description="learned engines hold freed memory for the next force call")
 
     @classmethod

@@ -150,7 +150,7 @@ def test_the_rows_of_the_table_say_what_a_person_needs():
     rows = {row["name"]: row for row in catalogue.describe()}
     assert list(rows)[:6] == ["emt", "chgnet", "sevennet-0", "sevennet-l3i5", "gfn1-xtb", "gfn2-xtb"]
     for row in rows.values():
-        assert row["surrogate"] and row["known_error"] and row["description"]
+        assert row["description"] and (row["known_error"] or not row["surrogate"])
         assert row["installed"] and row["version"] and not row["get"]
     assert [rows[name]["elements"] for name in ("emt", "chgnet", "sevennet-0", "gfn2-xtb")] == [7, 89, 89, 86]
     assert [rows[name]["dispersion"] for name in ("emt", "chgnet", "gfn2-xtb")] == [False, True, False]

@@ -59,4 +59,6 @@ def test_engine_says_how_its_numbers_are_made(name):
 
 
 def test_every_built_in_engine_is_tried():
-    assert set(catalogue.BUILT_IN) <= {case.choice.name for case in CASES.values()}
+    """First-principles engines are tried by their own tests, on cells that they can afford."""
+    surrogates = {name for name, entry in catalogue.BUILT_IN.items() if entry.surrogate}
+    assert surrogates <= {case.choice.name for case in CASES.values()}
