@@ -6,7 +6,9 @@ what it cannot give is refused while the flow is built.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Protocol, cast
 
 import numpy as np
@@ -15,7 +17,8 @@ from numpy.typing import NDArray
 
 from interlith.analysis.densities import Density
 from interlith.analysis.levels import Levels
-from interlith.analysis.records import Provenance
+from interlith.analysis.records import Method, Provenance
+from interlith.structures.geometry import digest, to_text
 from interlith.workflows.engines.catalogue import load, require
 from interlith.workflows.engines.contract import Capability, Engine, EngineChoice
 
@@ -128,3 +131,15 @@ def electronic(atoms: Atoms, choice: EngineChoice, wanted: Wanted) -> Electronic
     engine = cast(ElectronicEngine, load(choice))
     engine.check(atoms)
     return engine.electronic(atoms, wanted)
+
+
+def provenance_of(method: Method, atoms: Atoms, began: float) -> Provenance:
+    """Return the provenance of one converged calculation of `atoms` that began at `began` (`time.perf_counter`)."""
+    return Provenance(
+        method=method,
+        input_sha256=(digest(to_text(atoms)),),
+        software={name: version(name) for name in ("interlith", "ase", "numpy", "scipy")},
+        wall_s=time.perf_counter() - began,
+        n_force_calls=1,
+        converged=True,
+    )
