@@ -129,7 +129,13 @@ def results_of(done: Done, count: int) -> dict[str, Any]:
     return results
 
 
-def task_of(atoms: Atoms, ghosts: NDArray[np.bool_], options: MixedBasisOptions, output: Output) -> tuple[Task, Floats]:
+def task_of(
+    atoms: Atoms,
+    ghosts: NDArray[np.bool_],
+    options: MixedBasisOptions,
+    output: Output,
+    frame: Density | None = None,
+) -> tuple[Task, Floats]:
     """Return what CP2K computes, and where its origin stands in the frame of the atoms, shape (3,).
 
     Atoms that do not repeat get a box around them, those that repeat in a and b alone do so along c too, and a layer
