@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interlith.structures.errors import RequestError
+from interlith.structures.molecules import molecule
+from interlith.structures.records import MoleculeRecipe
+from interlith.structures.salts import in_one_piece, ions_of, part_of, same_molecule, shell, shortest_hold_A
+
+
+def built(text, **fields):
+    return molecule(MoleculeRecipe(molecule=text, **fields))
+
+
+@pytest.mark.parametrize(
+    ("salt", "cation", "anion"),
+    [
+        ("LiTFSI", "Li+", "TFSI-"),
+        ("LiFSI", "Li+", "FSI-"),
+        ("LiTFPAA", "Li+", "TFPAA-"),
+        ("PYR14FSI", "PYR14+", "FSI-"),
+        ("[Li+].[F-]", "Li+", "[F-]"),
+        ("[Mg+2].[O-]C(=O)C(=O)[O-]", "[Mg+2]", "O=C([O-])C(=O)[O-]"),
+    ],
+)
+def test_a_salt_splits_in_its_ions_named_as_the_library_names_them(salt, cation, anion):
+    found = ions_of(built(salt))
+    assert (found.cation.molecule, found.anion.molecule) == (cation, anion)
+    charges = [built(recipe.molecule).facts.charge_e for recipe in found]
+    assert charges[0] > 0 and sum(charges) == 0
+    assert sum(built(recipe.molecule).facts.n_atoms for recipe in found) == built(salt).facts.n_atoms
+
+
+@pytest.mark.parametrize("text", ["DME", "TFSI-", "Cu(TFPAA)2", "[Li+].COCCOC", "CO.CO"])
+def test_what_is_no_pair_of_ions_is_no_salt(text):
+    with pytest.raises(RequestError, match="does not split in one cation and one anion") as error:
+        ions_of(built(text))
+    assert built(text).name in str(error.value)
+
+
+def test_the_atoms_of_each_ion_are_known_by_its_charge():
+    salt = built("LiTFSI")
+    cation, anion = part_of(salt, charge_e=1), part_of(salt, charge_e=-1)
+    assert salt.atoms[cation].get_chemical_formula() == "Li"
+    assert np.array_equal(cation, ~anion)
+    assert not part_of(salt, charge_e=0).any()
+    assert not in_one_piece(salt) and in_one_piece(built("DME"))
+
+
+def test_a_molecule_is_the_same_in_any_conformer_but_not_with_another_charge():
+    assert same_molecule(built("DME"), built("COCCOC", conformer=1))
+    assert not same_molecule(built("FSI-"), built("TFSI-"))
+    assert not same_molecule(built("Li+"), built("[Na+]"))
+
+
+@given(distance=st.floats(1.5, 3.5), turn=st.floats(0, 6.28))
+def test_a_donor_counts_up_to_the_end_of_the_first_shell(distance, turn):
+    salt = built("[Li+].[F-]")
+    along = np.array([np.cos(turn), np.sin(turn), 0.3]) / np.linalg.norm([1.0, 0.3])
+    positions = np.array([[0.0, 0.0, 0.0], distance * along])
+    assert shell(salt, positions) == ({"F": 1} if distance < 2.4 else {})
+    assert shortest_hold_A(salt, positions) == pytest.approx(distance)
+
+
+def test_carbon_and_hydrogen_hold_no_cation_and_a_molecule_without_one_has_no_shell():
+    salt = built("LiTFSI")
+    found = shell(salt, salt.atoms.positions)
+    assert set(found) <= {"O", "N", "F", "S"} and found["O"] >= 2
+    assert shell(built("DME"), built("DME").atoms.positions) == {}
+    assert shortest_hold_A(built("DME"), built("DME").atoms.positions) is None
+    assert shortest_hold_A(built("Li+"), np.zeros((1, 3))) is None
