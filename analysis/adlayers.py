@@ -11,7 +11,15 @@ from interlith.analysis import energies
 from interlith.analysis.bindings import binding_caveat
 from interlith.analysis.coordination import bonds_across, contact, coordination_of_touching
 from interlith.analysis.evidence import Question, SlabEvidence
-from interlith.analysis.records import AdlayerRecord, Contact, PlacementOutcome, Provenance, Quantity, Spread
+from interlith.analysis.records import (
+    AdlayerRecord,
+    Contact,
+    PlacementOutcome,
+    Provenance,
+    Quantity,
+    Relaxation,
+    Spread,
+)
 from interlith.structures.clearances import COVERED, footprint
 from interlith.structures.geometry import from_text
 
@@ -47,6 +55,7 @@ DEFINITIONS = {
     "min_distance_before": "smallest slab-molecule distance as placed",
     "min_distance_after": "smallest slab-molecule distance after relaxation",
 }
+PER_MOLECULE = "; two equivalent molecules stand on the two faces: per molecule, half of the cell's (with 2 E(mol))"
 
 
 def answer(question: Question, evidence: SlabEvidence) -> AdlayerRecord:
@@ -66,7 +75,7 @@ def answer(question: Question, evidence: SlabEvidence) -> AdlayerRecord:
         preset=question.preset,
         model=evidence.model,
         relaxed_xyz=evidence.complex.xyz,
-        quantities=(*_energies(evidence, outcomes, seen), *_counts(evidence, seen, across)),
+        quantities=_told_of_one(evidence, [*_energies(evidence, outcomes, seen), *_counts(evidence, seen, across)]),
         placements=outcomes,
         contact=seen,
         bonds_across=across,
@@ -81,14 +90,27 @@ def answer(question: Question, evidence: SlabEvidence) -> AdlayerRecord:
 
 def _interaction(evidence: SlabEvidence) -> float:
     frozen = evidence.slab_frozen.energy_eV, evidence.molecule_frozen.energy_eV
-    return energies.binding_energy(evidence.complex.energy_eV, *frozen)
+    return energies.binding_energy(evidence.complex.energy_eV, *frozen) / evidence.copies
+
+
+def _told_of_one(evidence: SlabEvidence, found: Sequence[Quantity]) -> tuple[Quantity, ...]:
+    """Return the quantities, those of one of several equivalent molecules with a definition that says so."""
+    if evidence.copies == 1:
+        return tuple(found)
+    return tuple(
+        one.model_copy(update={"definition": one.definition + PER_MOLECULE})
+        if one.unit == "eV" or one.quantity == "lithium_contacts"
+        else one
+        for one in found
+    )
 
 
 def _energies(evidence: SlabEvidence, outcomes: tuple[PlacementOutcome, ...], seen: Contact) -> list[Quantity]:
     binding, interaction = evidence.binding(evidence.complex.energy_eV), _interaction(evidence)
+    n = evidence.copies
     deformed = {
-        "slab": (evidence.slab_frozen.energy_eV, evidence.slab),
-        "molecule": (evidence.molecule_frozen.energy_eV, evidence.molecule),
+        "slab": (evidence.slab_frozen.energy_eV / n, evidence.slab.energy_eV / n),
+        "molecule": (evidence.molecule_frozen.energy_eV / n, evidence.of_one(evidence.molecule)),
     }
     caveat, rested = _doubt(evidence, interaction - binding, seen), evidence.at_rest
     settled = [one for one in outcomes if one.converged]
@@ -99,8 +121,8 @@ def _energies(evidence: SlabEvidence, outcomes: tuple[PlacementOutcome, ...], se
         *_per_unit(evidence, binding, caveat),
         _eV("interaction_energy", interaction, evidence.complex.converged, caveat),
         *(
-            _eV(f"deformation_energy_{name}", energies.deformation_energy(frozen, part.energy_eV), rested)
-            for name, (frozen, part) in deformed.items()
+            _eV(f"deformation_energy_{name}", energies.deformation_energy(frozen, at_rest), rested)
+            for name, (frozen, at_rest) in deformed.items()
         ),
         *_dispersion(evidence, interaction, caveat),
         *_per_area(evidence, binding, interaction, caveat),
@@ -110,9 +132,16 @@ def _energies(evidence: SlabEvidence, outcomes: tuple[PlacementOutcome, ...], se
         "molecule": (evidence.own_start, evidence.from_complex),
     }
     return found + [
-        _eV(f"reference_gain_{name}", one.energy_eV - other.energy_eV, one.converged and other.converged)
+        _eV(f"reference_gain_{name}", _gain(evidence, one, other), one.converged and other.converged)
         for name, (one, other) in gains.items()
     ]
+
+
+def _gain(evidence: SlabEvidence, own: Relaxation, from_complex: Relaxation) -> float:
+    """Return how much lower a part alone relaxes from the complex than from its own start, per molecule."""
+    if own is evidence.slab_cut:
+        return (own.energy_eV - from_complex.energy_eV) / evidence.copies
+    return evidence.of_one(own) - evidence.of_one(from_complex)
 
 
 def _per_conformer(settled: Sequence[PlacementOutcome], rested: bool, caveat: str) -> list[Quantity]:
@@ -128,13 +157,14 @@ def _per_conformer(settled: Sequence[PlacementOutcome], rested: bool, caveat: st
 def _per_unit(evidence: SlabEvidence, binding: float, caveat: str) -> list[Quantity]:
     units = [one.n_units for one in evidence.model.molecules]
     total = sum(n for n in units if n is not None)
-    return [_eV("binding_energy_per_unit", binding / total, evidence.at_rest, caveat)] if total else []
+    per_unit = binding * evidence.copies / total if total else 0.0
+    return [_eV("binding_energy_per_unit", per_unit, evidence.at_rest, caveat)] if total else []
 
 
 def _dispersion(evidence: SlabEvidence, interaction: float, caveat: str) -> list[Quantity]:
     if evidence.dispersion is None:
         return []
-    part, rested = evidence.dispersion.interaction_eV, evidence.complex.converged
+    part, rested = evidence.dispersion.interaction_eV / evidence.copies, evidence.complex.converged
     return [
         _eV("dispersion_interaction", part, rested),
         _eV("interaction_energy_without_dispersion", interaction - part, rested, caveat),
@@ -143,7 +173,7 @@ def _dispersion(evidence: SlabEvidence, interaction: float, caveat: str) -> list
 
 def _per_area(evidence: SlabEvidence, binding: float, interaction: float, caveat: str) -> list[Quantity]:
     model, rested, held = evidence.model, evidence.at_rest, evidence.complex.converged
-    area = model.n_interfaces * model.area_A2
+    area = model.n_interfaces * model.area_A2 / evidence.copies
     if _covers(evidence):
         named = {"interfacial_formation_energy": binding, "interfacial_formation_energy_frozen": interaction}
         ends = dict(zip(named, (rested, held), strict=True))
@@ -153,9 +183,17 @@ def _per_area(evidence: SlabEvidence, binding: float, interaction: float, caveat
 
 
 def covered_part(atoms: Atoms) -> float:
-    """Return the part of the cell's area on which the molecules' shadow falls, van der Waals radii, 0 to 1."""
-    above = atoms[atoms.arrays["side"] == 1]
+    """Return the part of the cell's area on which the molecules' shadow falls, van der Waals radii, 0 to 1.
+
+    Where molecules stand on both faces, the shadow is that of those on the upper.
+    """
+    above = atoms[(atoms.arrays["side"] == 1) & (atoms.positions[:, 2] > _middle(atoms))]
     return footprint(above.positions, above.numbers, atoms.cell.array[:2, :2])
+
+
+def _middle(atoms: Atoms) -> float:
+    """Return the height of the middle of the slab."""
+    return float(np.median(atoms.positions[atoms.arrays["side"] == 0, 2]))
 
 
 def _covers(evidence: SlabEvidence) -> bool:
@@ -172,7 +210,8 @@ def _counts(evidence: SlabEvidence, seen: Contact, across: dict[str, int]) -> li
         "min_distance_after": seen.min_distance_after_A,
     }
     has_lithium = "Li" in set(from_text(evidence.slab.xyz).symbols)
-    counts = [_quantity("lithium_contacts", float(lithium), "1", rested)] if has_lithium else []
+    each = lithium / evidence.copies
+    counts = [_quantity("lithium_contacts", each, "1", rested)] if has_lithium else []
     if lithium:
         around = coordination_of_touching(from_text(evidence.complex.xyz), "Li")
         counts.append(_quantity("lithium_coordination", around, "1", rested))
@@ -256,9 +295,11 @@ def _about_model(question: Question, evidence: SlabEvidence) -> list[str]:
     if model.chain_mismatch_percent is not None:
         how = "stretched" if model.chain_mismatch_percent > 0 else "compressed"
         told.append(f"the chain is {how} by {abs(model.chain_mismatch_percent):.1f} % to fit the slab")
-    charge = sum(one.charge_e for one in model.molecules)
+    charge = sum(one.charge_e for one in model.molecules) // model.copies
     if charge:
         told.append(f"the molecule is an ion of charge {charge:+d}, of which this cell and engine know nothing")
+    if model.copies > 1:
+        told.append(f"{model.copies} equivalent molecules, one on each face: energies and contacts are of one")
     if not model.slab.stoichiometric:
         told.append(f"the slab {model.slab.formula} is not stoichiometric")
     return told
@@ -270,8 +311,7 @@ def _about_references(evidence: SlabEvidence) -> list[str]:
         ("slab", evidence.slab_cut, evidence.slab_rejoined),
         (evidence.above, evidence.own_start, evidence.from_complex),
     ):
-        if one.energy_eV - other.energy_eV > LARGE_GAIN_EV:
-            gain = one.energy_eV - other.energy_eV
+        if (gain := _gain(evidence, one, other)) > LARGE_GAIN_EV:
             told.append(f"the {name} alone relaxes {gain:.2f} eV lower from the complex than from its own start")
     parts = {"bulk": evidence.bulk, "slab alone": evidence.slab, f"{evidence.above} alone": evidence.molecule}
     told += [

@@ -105,9 +105,18 @@ class SlabEvidence(Record, ABC):
         return min(self.slab_cut, self.slab_rejoined, key=lambda r: r.energy_eV)
 
     @property
+    def copies(self) -> int:
+        """How many equivalent molecules the complex holds: energies are per one of them."""
+        return self.model.copies
+
+    @property
     def molecule(self) -> Relaxation:
         """What is on the slab, alone: the lower of its own start and of what the complex leaves."""
-        return min(self.own_start, self.from_complex, key=lambda r: r.energy_eV)
+        return min(self.own_start, self.from_complex, key=self.of_one)
+
+    def of_one(self, alone: Relaxation) -> float:
+        """Return the energy of one molecule alone, eV: what the complex leaves may hold several."""
+        return alone.energy_eV / (self.copies if alone is self.from_complex else 1)
 
     @property
     def at_rest(self) -> bool:
@@ -131,8 +140,9 @@ class SlabEvidence(Record, ABC):
         return found | {f"dispersion_{name.removesuffix('_eV')}": value for name, value in dispersion.items()}
 
     def binding(self, complex_eV: float) -> float:
-        """Return the binding energy of a complex of that energy."""
-        return energies.binding_energy(complex_eV, self.slab.energy_eV, self.molecule.energy_eV)
+        """Return the binding energy, of one molecule, of a complex of that energy."""
+        apart = self.copies * self.of_one(self.molecule)
+        return energies.binding_energy(complex_eV, self.slab.energy_eV, apart) / self.copies
 
 
 class Evidence(SlabEvidence):

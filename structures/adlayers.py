@@ -2,7 +2,8 @@
 
 The slab is side A below, the molecule side B above, in a supercell of the slab's surface vectors that keeps the
 molecule apart from its periodic images. All poses of one call share the cell, its height included, so that their
-energies compare. The molecule is never wrapped: its atoms may stand outside the cell, whole.
+energies compare. The molecule is never wrapped: its atoms may stand outside the cell, whole. Where the recipe asks for
+it, each pose has its counterpart on the other face (:mod:`structures.counterparts`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from interlith.structures.chains import straight_chain
 from interlith.structures.checks import check_atoms
 from interlith.structures.clearances import COVERED, Course, courses, footprint, image_distance_A, smallest_cell
+from interlith.structures.counterparts import Exchange, face_exchange, is_chiral, symmetrised, with_counterpart
 from interlith.structures.errors import RequestError
 from interlith.structures.geometry import digest, to_text
 from interlith.structures.interfaces import SIDE, laid_out, side_alone
@@ -79,12 +81,14 @@ def adlayers(
     ------
     RequestError
         No molecule; more atoms than the recipe allows, with the number that would do; overlapping atoms; a chain that
-        fits no vector of the slab; and as :func:`structures.chains.straight_chain`.
+        fits no vector of the slab; no operation that exchanges the faces of a slab that is to be symmetric; and as
+        :func:`structures.chains.straight_chain`.
     """
     guests = (_finite if recipe.chain == "finite" else _endless)(slab, molecules, recipe, seed)
     name = adlayer_name(facts, guests.models[0])
-    _refuse_too_many(len(slab) * round(np.linalg.det(guests.cells)) + guests.n_atoms, recipe, name)
-    bed = _Bed.of(slab, guests, recipe)
+    copies = 2 if recipe.bottom == "symmetric" else 1
+    _refuse_too_many(len(slab) * round(np.linalg.det(guests.cells)) + copies * guests.n_atoms, recipe, name)
+    bed = _Bed.of(slab, guests, recipe, name)
     return [_model(bed, facts, guests, (k, bed.received(pose))) for k, pose in enumerate(guests.poses)]
 
 
@@ -165,10 +169,12 @@ def _endless(slab: Atoms, _: Sequence[MoleculeModel], recipe: AdlayerRecipe, see
     surface = slab.cell.array[:2, :2]
     apart = recipe.clearance_A + 2 * float(np.linalg.norm(chain.atoms.positions[:, 1:], axis=1).max())
 
+    chains = 2 if recipe.bottom == "symmetric" else 1
+
     def size(course: Course) -> int:
         """Return how many atoms a model along a course has."""
         copies = round(np.linalg.det(course.cell(surface, apart)))
-        return int(len(slab) * copies + course.periods * len(chain.atoms))
+        return int(len(slab) * copies + chains * course.periods * len(chain.atoms))
 
     course = _best_course(courses(surface, chain.period_A, LONGEST_A), size, recipe)
     name = canonical_molecule(recipe.side_b.molecule) or recipe.side_b.molecule
@@ -208,15 +214,18 @@ class _Bed:
         The lateral cell in multiples of the surface vectors.
     turn, lift
         From the frame of the slab as cut to that of the model: a matrix (3, 3) about z, and Å along z.
+    exchange
+        What puts the molecule on the other face too; None where it stands on one.
     """
 
     atoms: Atoms
     cells: Integers2x2
     turn: Floats
     lift: float
+    exchange: Exchange | None = None
 
     @classmethod
-    def of(cls, slab: Atoms, guests: _Guests, recipe: AdlayerRecipe) -> _Bed:
+    def of(cls, slab: Atoms, guests: _Guests, recipe: AdlayerRecipe, name: str) -> _Bed:
         """Return the bed of all poses."""
         cells = guests.cells
         rows: Integers2x2 = ((int(cells[0, 0]), int(cells[0, 1])), (int(cells[1, 0]), int(cells[1, 1])))
@@ -228,10 +237,17 @@ class _Bed:
         atoms = laid_out(marked(slab), rows, lateral)
         held = atoms.arrays.pop(HELD)
         atoms.set_constraint(FixAtoms(mask=held) if recipe.bottom == "fixed" else None)
-        atoms.positions[:, 2] += recipe.vacuum_A / 2
-        atoms.cell[2] = [0.0, 0.0, guests.top_A - bottom + recipe.vacuum_A]
+        twofold = recipe.bottom == "symmetric"
+        above = guests.top_A - float(slab.positions[:, 2].max())
+        margin = recipe.vacuum_A / 2 + twofold * above
+        atoms.positions[:, 2] += margin
+        atoms.cell[2] = [0.0, 0.0, guests.top_A - bottom + recipe.vacuum_A + twofold * above]
         atoms.pbc = True
-        return cls(atoms, rows, turn, recipe.vacuum_A / 2 - bottom)
+        exchange = None
+        if twofold:
+            exchange = face_exchange(atoms, name, chiral=any(is_chiral(m.facts) for m in guests.models))
+            atoms = symmetrised(atoms, exchange)
+        return cls(atoms, rows, turn, margin - bottom, exchange)
 
     @property
     def lattice(self) -> Floats:
@@ -256,7 +272,7 @@ def _model(bed: _Bed, facts: SlabFacts, guests: _Guests, received: tuple[int, Po
     name = adlayer_name(facts, molecule)
     check_atoms(atoms, name)
     shadow = footprint(places, guest.numbers, bed.lattice)
-    return AdlayerModel(
+    model = AdlayerModel(
         name=name,
         xyz=to_text(atoms),
         slab=facts,
@@ -270,6 +286,7 @@ def _model(bed: _Bed, facts: SlabFacts, guests: _Guests, received: tuple[int, Po
         bottom="fixed" if bed.atoms.constraints else "free",
         origin=_origin(bed, facts, molecule, course, shadow),
     )
+    return with_counterpart(model, bed.exchange) if bed.exchange else model
 
 
 def adlayer_name(facts: SlabFacts, molecule: MoleculeModel) -> str:

@@ -145,7 +145,8 @@ def _of_interface(model: InterfaceModel, atoms: Atoms) -> list[Finding]:
 
 def _of_adlayer(model: AdlayerModel, atoms: Atoms, bonds: Bonds) -> list[Finding]:
     """Return what molecules on a slab do not keep of their record."""
-    found = [*layouts.wrong_cell(atoms, model.area_A2), *layouts.wrong_sides(atoms)]
+    both = model.bottom == "symmetric" and wholes.MOLECULE in atoms.arrays
+    found = [*layouts.wrong_cell(atoms, model.area_A2), *layouts.wrong_sides(atoms, both_faces=both)]
     if not any(f.kind == "sides" for f in found):
         members = wholes.wrong_members(atoms, model.molecules)
         found += [*layouts.wrong_contents(model, atoms), *members]

@@ -51,8 +51,16 @@ def wrong_cell(atoms: Atoms, area_A2: float) -> list[Finding]:
     return found
 
 
-def wrong_sides(atoms: Atoms) -> list[Finding]:
-    """Return atoms with no side, and atoms labelled as one side that lie in the other."""
+def wrong_sides(atoms: Atoms, *, both_faces: bool = False) -> list[Finding]:
+    """Return atoms with no side, and atoms labelled as one side that lie in the other.
+
+    Parameters
+    ----------
+    atoms
+        Of the model.
+    both_faces
+        Whether side B stands on both faces of A: the second half of its molecules below.
+    """
     if SIDE not in atoms.arrays:
         return [Finding("sides", "no array `side` tells the sides apart", "label A with 0, B with 1")]
     side = atoms.arrays[SIDE]
@@ -63,7 +71,12 @@ def wrong_sides(atoms: Atoms) -> list[Finding]:
     if not (side == 0).any() or not (side == 1).any():
         missing = "A (side 0)" if not (side == 0).any() else "B (side 1)"
         return [Finding("sides", f"no atom belongs to {missing}", "label A with 0, B with 1")]
-    return _upside_down(atoms)
+    z = atoms.positions[:, 2]
+    if not both_faces:
+        return _upside_down(atoms, z, np.ones(len(atoms), dtype=bool))
+    which = atoms.arrays["molecule"]
+    lower = 2 * which > which.max()
+    return [*_upside_down(atoms, z, ~lower), *_upside_down(atoms, -z, (side == 0) | lower)]
 
 
 def wrong_contents(model: InterfaceModel | AdlayerModel, atoms: Atoms) -> list[Finding]:
@@ -125,13 +138,14 @@ def wrong_vacuum(model: InterfaceModel | AdlayerModel, atoms: Atoms) -> list[Fin
     its slab was cut with: less is a warning.
     """
     layer = isinstance(model, AdlayerModel)
+    closed = model.n_interfaces == 2 and not (isinstance(model, AdlayerModel) and model.bottom == "symmetric")
     slab, gap_A = (model.slab, 0.0) if isinstance(model, AdlayerModel) else (model.slab_a, model.gap_A)
     empty = largest_gap(atoms)
-    if model.n_interfaces == 2 and empty > max(gap_A + SHORT_OF_VACUUM_A, LEAST_VACUUM_A):
+    if closed and empty > max(gap_A + SHORT_OF_VACUUM_A, LEAST_VACUUM_A):
         told = f"two interfaces leave no vacuum, yet {empty:.2f} Å are empty along z"
         return [Finding("vacuum", told, "shorten c, or ask for a vacuum and one interface")]
     claimed = max(slab.vacuum_A, LEAST_VACUUM_A)
-    if model.n_interfaces == 2 or empty >= max(claimed - SHORT_OF_VACUUM_A, LEAST_VACUUM_A):
+    if closed or empty >= max(claimed - SHORT_OF_VACUUM_A, LEAST_VACUUM_A):
         return []
     told = f"one interface needs a vacuum of {claimed:g} Å, the largest empty slab is {empty:.2f} Å"
     mend = "lengthen c, or set the vacuum to 0 for two interfaces"
@@ -201,13 +215,13 @@ def _ionic(atoms: Atoms) -> bool:
     return bool(held & NONMETALS) and bool(held - NONMETALS)
 
 
-def _upside_down(atoms: Atoms) -> list[Finding]:
-    """Return atoms of A above the middle of B, and atoms of B below the middle of A."""
-    side, z = atoms.arrays[SIDE], atoms.positions[:, 2]
+def _upside_down(atoms: Atoms, z: np.ndarray, looked_at: np.ndarray) -> list[Finding]:
+    """Return atoms of A above the middle of B, and atoms of B below the middle of A, of those that are looked at."""
+    side = np.where(looked_at, atoms.arrays[SIDE], -1)
     middle_a, middle_b = (float(np.median(z[side == k])) for k in (0, 1))
     if middle_a > middle_b:
         told = "side A (0) lies above side B (1): the labels are swapped, or the model is upside down"
-        return [Finding("sides", told, "label what is below with 0", _whole(np.arange(len(atoms))))]
+        return [Finding("sides", told, "label what is below with 0", _whole(np.flatnonzero(looked_at)))]
     found = []
     for label, wrong in ((0, (side == 0) & (z > middle_b)), (1, (side == 1) & (z < middle_a))):
         if wrong.any():

@@ -173,7 +173,10 @@ class AdlayerRecipe(Record):
     chain: Literal["finite", "periodic"] = Field(
         default="finite", description="periodic: an infinite chain along a lattice vector of the slab"
     )
-    bottom: Literal["free", "fixed"] = Field(default="fixed", description="the lower half of the slab")
+    bottom: Literal["free", "fixed", "symmetric"] = Field(
+        default="fixed",
+        description="the lower half of the slab; symmetric: nothing is held, the molecule stands on both faces",
+    )
     vacuum_A: float = Field(default=15.0, gt=0)
     gap_A: float = Field(default=2.2, gt=0, description="least distance of the molecule to the slab at the start")
     max_atoms: int = Field(default=400, ge=2)
@@ -268,14 +271,16 @@ class AdlayerModel(Record):
     molecules: tuple[MoleculeFacts, ...] = Field(description="one per molecule, in the order of `molecule`")
     pose: PoseFacts | None = Field(default=None, description="None for a packed layer")
     area_A2: float
-    n_interfaces: Literal[1, 2] = Field(default=1, description="2: the layer meets both faces of the slab")
+    n_interfaces: Literal[1, 2] = Field(default=1, description="2: both faces of the slab are met")
     image_distance_A: float | None = Field(
         description="of a molecule to its own periodic images; None if it is a chain"
     )
     covers: bool = Field(description="whether the layer covers the cell, so that an energy per area means something")
     density_g_cm3: float | None = Field(default=None, description="of a packed layer")
     chain_mismatch_percent: float | None = Field(default=None, description="stretch of an infinite chain")
-    bottom: Literal["free", "fixed"] = "free"
+    bottom: Literal["free", "fixed", "symmetric"] = Field(
+        default="free", description="symmetric: the second molecule is the image of the first on the other face"
+    )
     origin: Origin
 
     @model_validator(mode="after")
@@ -301,6 +306,11 @@ class AdlayerModel(Record):
     def side_b(self) -> tuple[int, ...]:
         """Atom indices of the molecules."""
         return tuple(int(i) for i in (self.atoms.arrays["side"] == 1).nonzero()[0])
+
+    @property
+    def copies(self) -> int:
+        """How many times the cell holds the same molecule by symmetry: energies are per one of them."""
+        return 2 if self.bottom == "symmetric" else 1
 
     @property
     def sha256(self) -> str:

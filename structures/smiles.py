@@ -80,6 +80,20 @@ def canonical(mol: Chem.Mol) -> str:
     return str(Chem.MolToSmiles(Chem.RemoveHs(mol)))
 
 
+def mirror_image(smiles: str) -> str:
+    """Return the SMILES of a molecule's mirror image: every tetrahedral centre inverted.
+
+    Examples
+    --------
+    >>> mirror_image("C[C@H](F)O") == canonical(parsed("C[C@@H](F)O"))
+    True
+    """
+    mol = parsed(smiles)
+    for atom in mol.GetAtoms():
+        atom.InvertChirality()
+    return canonical(mol)
+
+
 def is_metal(atom: Chem.Atom) -> bool:
     """Return whether an atom is a metal's."""
     return atom.GetSymbol() in METALS

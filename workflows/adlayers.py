@@ -9,12 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ase import Atoms
 from ase.constraints import FixAtoms
-from jobflow import Flow, Job, Maker
+from jobflow import Flow, Job
 
 from interlith.analysis.adlayers import answer
 from interlith.analysis.evidence import Dispersion, Evidence, Question
@@ -23,6 +22,7 @@ from interlith.analysis.placements import Batch, Ranking, Screened, ranked
 from interlith.analysis.records import AdlayerRecord, Relaxation, Static
 from interlith.structures.adlayers import adlayers, lower_half
 from interlith.structures.checks import check_model
+from interlith.structures.counterparts import face_exchange, is_chiral, upper_only, with_counterpart
 from interlith.structures.errors import RequestError
 from interlith.structures.geometry import from_text, to_text
 from interlith.structures.interfaces import side_alone
@@ -37,12 +37,11 @@ from interlith.structures.records import (
     SlabFacts,
 )
 from interlith.structures.slabs import cut_slab
-from interlith.workflows.efforts import Bulk, Effort, named_job, relax_bulk, searched
+from interlith.workflows.efforts import Bulk, Effort, PresetMaker, named_job, searched
 from interlith.workflows.engines.catalogue import find
 from interlith.workflows.engines.contract import EngineChoice
 from interlith.workflows.engines.dispersion import d3bj_energy
 from interlith.workflows.molecules import ranked as ranked_conformers
-from interlith.workflows.presets import Preset
 from interlith.workflows.relaxations import static
 
 PARTS = ("slab", "molecule")
@@ -58,23 +57,19 @@ class RestedSlab(Record):
 
 
 @dataclass
-class AdlayerMaker(Maker):
+class AdlayerMaker(PresetMaker):
     """Makes the flow of one molecule on a slab.
 
     Attributes
     ----------
-    preset
-        Thresholds, caps and numbers.
-    engine
-        What computes all energies that the answer rests on.
+    preset, engine
+        See :class:`PresetMaker`.
     screening
         What ranks the placements.
     name
         Of the flow.
     """
 
-    preset: Preset
-    engine: EngineChoice
     screening: EngineChoice
     name: str = "adlayer"
 
@@ -88,24 +83,26 @@ class AdlayerMaker(Maker):
         recipe
             The slab, the molecule and how it is put there.
         """
-        bulk = named_job(relax_bulk, f"bulk {Path(recipe.side_a.crystal).name}", recipe.side_a, self._fine)
-        slab = named_job(rest_slab, "slab at rest", recipe, bulk.output, self._effort)
-        shapes = named_job(shape, "conformers", recipe, self._effort)
+        bulk = self.bulk(recipe.side_a)
+        slab = named_job(rest_slab, "slab at rest", recipe, bulk.output, self.effort)
+        shapes = named_job(shape, "conformers", recipe, self.effort)
         placed = named_job(place, "placements", recipe, slab.output, shapes.output)
         batches = [named_job(screen, f"screening {k + 1}", placed.output, k, self._screening) for k in range(BATCHES)]
         ranking = named_job(rank, "ranking", [one.output for one in batches], self._k)
-        relaxed = [named_job(relax_placement, f"placement {k + 1}", ranking.output, k, self._effort) for k in self._all]
+        faced = [named_job(put_on_both, "both faces", ranking.output)] if recipe.bottom == "symmetric" else []
+        chosen = [ranking, *faced][-1]
+        relaxed = [named_job(relax_placement, f"placement {k + 1}", chosen.output, k, self.effort) for k in self._all]
         winner = named_job(pick, "pick", [one.output for one in relaxed])
         parts = self._parts(placed, winner)
         record = named_job(
             conclude,
             "record",
             self._question(system, recipe),
-            ranking.output,
+            chosen.output,
             [one.output for one in relaxed],
             {"bulk": bulk.output, **{name: one.output for name, one in parts.items()}},
         )
-        jobs = [bulk, slab, shapes, placed, *batches, ranking, *relaxed, winner, *parts.values(), record]
+        jobs = [bulk, slab, shapes, placed, *batches, ranking, *faced, *relaxed, winner, *parts.values(), record]
         return Flow(jobs, output=record.output, name=self.name)
 
     @property
@@ -117,40 +114,45 @@ class AdlayerMaker(Maker):
         return range(self._k)
 
     @property
-    def _effort(self) -> Effort:
-        return Effort(engine=self.engine, fmax_eV_A=self.preset.fmax_eV_A, max_calls=self.preset.max_calls)
-
-    @property
-    def _fine(self) -> Effort:
-        return self._effort.model_copy(update={"fmax_eV_A": self.preset.fmax_bulk_eV_A})
-
-    @property
     def _screening(self) -> Effort:
         calls = self.preset.screening_calls
         return Effort(engine=self.screening, fmax_eV_A=self.preset.fmax_eV_A, max_calls=calls)
 
     def _parts(self, placed: Job, winner: Job) -> dict[str, Job]:
         """Return the jobs of the references, by the names that the evidence has for them."""
-        at_rest, effort, engine = winner.output.xyz, self._effort, self.engine
+        at_rest, effort = winner.output.xyz, self.effort
         return {
             "slab_cut": named_job(relax_slab, "slab alone", placed.output, effort),
-            "slab_rejoined": named_job(relax_part, "slab alone, from the complex", at_rest, 0, effort),
-            "slab_frozen": named_job(freeze_part, "slab alone, frozen", at_rest, 0, engine),
             "conformers": named_job(relax_conformers, "conformers alone", placed.output, effort),
             "molecule_rejoined": named_job(relax_part, "molecule alone, from the complex", at_rest, 1, effort),
-            "molecule_frozen": named_job(freeze_part, "molecule alone, frozen", at_rest, 1, engine),
-            "dispersion": named_job(disperse, "dispersion apart", at_rest, engine),
+            **parts_at_rest(winner, effort, "molecule"),
         }
 
     def _question(self, system: str, recipe: AdlayerRecipe) -> Question:
+        question = Question(**self.asked(system, recipe, "adlayer"))
         screening = self.screening.name + ("+d3bj" if self.screening.dispersion == "d3bj" else "")
-        return Question(
-            system=system,
-            preset=self.preset.name,
-            recipe=recipe,
-            settings=self.preset.settings("adlayer") | {"screening": screening},
-            floor_A=self.preset.floor_A,
-        )
+        return question.model_copy(update={"settings": question.settings | {"screening": screening}})
+
+
+def parts_at_rest(winner: Job, effort: Effort, above: str) -> dict[str, Job]:
+    """Return the jobs on the parts of the complex that answers, by the names that the evidence has for them.
+
+    Parameters
+    ----------
+    winner
+        Its output is the complex at rest.
+    effort
+        Of the slab's relaxation; its engine computes all.
+    above
+        What is on the slab, in words.
+    """
+    at_rest, engine = winner.output.xyz, effort.engine
+    return {
+        "slab_rejoined": named_job(relax_part, "slab alone, from the complex", at_rest, 0, effort),
+        "slab_frozen": named_job(freeze_part, "slab alone, frozen", at_rest, 0, engine),
+        "molecule_frozen": named_job(freeze_part, f"{above} alone, frozen", at_rest, 1, engine),
+        "dispersion": named_job(disperse, "dispersion apart", at_rest, engine),
+    }
 
 
 def rest_slab(recipe: AdlayerRecipe | PackedRecipe, bulk: Bulk, effort: Effort) -> RestedSlab:
@@ -188,8 +190,9 @@ def shape(recipe: AdlayerRecipe, effort: Effort) -> list[MoleculeModel]:
 
 
 def place(recipe: AdlayerRecipe, slab: RestedSlab, molecules: Sequence[MoleculeModel]) -> list[AdlayerModel]:
-    """Put every conformer on the slab in many ways."""
-    return adlayers(from_text(slab.xyz), slab.facts, molecules, recipe, seed=recipe.side_b.seed)
+    """Put every conformer on the slab in many ways; on its upper face only, which is enough to rank them."""
+    found = adlayers(from_text(slab.xyz), slab.facts, molecules, recipe, seed=recipe.side_b.seed)
+    return [upper_only(model) for model in found] if recipe.bottom == "symmetric" else found
 
 
 def screen(models: Sequence[AdlayerModel], batch: int, effort: Effort) -> Batch:
@@ -203,6 +206,19 @@ def screen(models: Sequence[AdlayerModel], batch: int, effort: Effort) -> Batch:
 def rank(batches: Sequence[Batch], k: int) -> Ranking:
     """Return the `k` best of all candidates."""
     return ranked(batches, k)
+
+
+def put_on_both(ranking: Ranking) -> Ranking:
+    """Put the counterpart of each chosen placement on the other face, as placed and where its screening left it."""
+    first = ranking.chosen[0].model
+    chiral = any(is_chiral(one.model.molecules[0]) for one in ranking.chosen)
+    exchange = face_exchange(side_alone(first.atoms, 0), first.name, chiral=chiral)
+    chosen = []
+    for one in ranking.chosen:
+        moved = with_counterpart(one.model.model_copy(update={"xyz": one.xyz}), exchange)
+        model = with_counterpart(one.model, exchange)
+        chosen.append(one.model_copy(update={"model": model, "xyz": moved.xyz}))
+    return ranking.model_copy(update={"chosen": tuple(chosen)})
 
 
 def relax_placement(ranking: Ranking, index: int, effort: Effort) -> Relaxation | None:

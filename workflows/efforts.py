@@ -1,14 +1,15 @@
-"""What interface and surface flows share: how hard to relax, the relaxed bulk, a named job."""
+"""What flows share: how hard to relax, the relaxed bulk, a named job, and what a preset says of all these."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from jobflow import Job, job
+from jobflow import Job, Maker, job
 from pymatgen.core import Structure
 
 from interlith.analysis.records import Provenance, Relaxation
@@ -18,6 +19,7 @@ from interlith.workflows.crystals import OrderedCrystal, ordered
 from interlith.workflows.engines.catalogue import load
 from interlith.workflows.engines.contract import EngineChoice
 from interlith.workflows.engines.optimisers import Cell
+from interlith.workflows.presets import Preset
 from interlith.workflows.relaxations import SOFTWARE, relax
 
 
@@ -72,3 +74,53 @@ def named_job(function: Callable[..., Any], name: str, *arguments: Any) -> Job:
     one = job(function)(*arguments)
     one.name = name
     return one
+
+
+@dataclass
+class PresetMaker(Maker):
+    """What makers of flows take from a preset and an engine.
+
+    Attributes
+    ----------
+    preset
+        Thresholds, caps and numbers.
+    engine
+        What computes all energies that the answer rests on.
+    """
+
+    preset: Preset
+    engine: EngineChoice
+
+    @property
+    def effort(self) -> Effort:
+        """Of slabs, molecules and what they make together."""
+        return Effort(engine=self.engine, fmax_eV_A=self.preset.fmax_eV_A, max_calls=self.preset.max_calls)
+
+    @property
+    def fine(self) -> Effort:
+        """Of bulk crystals."""
+        return self.effort.model_copy(update={"fmax_eV_A": self.preset.fmax_bulk_eV_A})
+
+    def bulk(self, side: SideRecipe) -> Job:
+        """Return the job that relaxes a side's crystal."""
+        return named_job(relax_bulk, f"bulk {Path(side.crystal).name}", side, self.fine)
+
+    def asked(self, system: str, recipe: Record, kind: str) -> dict[str, Any]:
+        """Return what the record says of the question, by the names of its fields.
+
+        Parameters
+        ----------
+        system
+            Its name.
+        recipe
+            Of its geometry.
+        kind
+            Of system, as :meth:`Preset.settings` takes it.
+        """
+        return {
+            "system": system,
+            "preset": self.preset.name,
+            "recipe": recipe,
+            "settings": self.preset.settings(kind),
+            "floor_A": self.preset.floor_A,
+        }

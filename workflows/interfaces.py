@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobflow import Flow, Job, Maker
+from jobflow import Flow, Job
 
 from interlith.analysis.interfaces import Evidence, Question, SideEvidence, Start, Starts, answer, lowest_of
 from interlith.analysis.records import InterfaceRecord, Relaxation, Static
@@ -21,29 +21,24 @@ from interlith.structures.interfaces import build_interface, displaced, side_alo
 from interlith.structures.records import InterfaceModel, InterfaceRecipe, SideRecipe
 from interlith.structures.references import bulk_in_plane
 from interlith.structures.slabs import oriented_bulk
-from interlith.workflows.efforts import Bulk, Effort, named_job, relax_bulk, searched
+from interlith.workflows.efforts import Bulk, Effort, PresetMaker, named_job, searched
 from interlith.workflows.engines.contract import EngineChoice
-from interlith.workflows.presets import Preset
 from interlith.workflows.registries import rigid_search
 from interlith.workflows.relaxations import static
 
 
 @dataclass
-class InterfaceMaker(Maker):
+class InterfaceMaker(PresetMaker):
     """Makes the flow of one interface.
 
     Attributes
     ----------
-    preset
-        Thresholds, caps and numbers.
-    engine
-        What computes all energies.
+    preset, engine
+        See :class:`PresetMaker`.
     name
         Of the flow.
     """
 
-    preset: Preset
-    engine: EngineChoice
     name: str = "interface"
 
     def make(self, system: str, recipe: InterfaceRecipe) -> Flow:
@@ -56,20 +51,20 @@ class InterfaceMaker(Maker):
         recipe
             The two sides and how they meet.
         """
-        bulks = [self._bulk(side) for side in (recipe.side_a, recipe.side_b)]
+        bulks = [self.bulk(side) for side in (recipe.side_a, recipe.side_b)]
         model = named_job(build, "build", recipe, *(bulk.output for bulk in bulks))
         cuts = [self._cut(k, side, model) for k, side in enumerate((recipe.side_a, recipe.side_b))]
         rested = named_job(rest, "sides at rest", model.output, *(cut.output for cut in cuts))
         search = named_job(
             find_starts, "rigid registries", rested.output, self.engine, self.preset.rigid_starts, self._k
         )
-        relaxed = [named_job(relax_start, f"registry {k + 1}", search.output, k, self._effort) for k in range(self._k)]
+        relaxed = [named_job(relax_start, f"registry {k + 1}", search.output, k, self.effort) for k in range(self._k)]
         winner = named_job(pick, "pick", [one.output for one in relaxed])
         sides = [self._side(k, recipe, bulks[k], model, winner) | {"cut": cuts[k]} for k in (0, 1)]
         record = named_job(
             conclude,
             "record",
-            self._question(system, recipe),
+            Question(**self.asked(system, recipe, "interface")),
             search.output,
             [one.output for one in relaxed],
             *({name: one.output for name, one in side.items()} for side in sides),
@@ -82,39 +77,19 @@ class InterfaceMaker(Maker):
     def _k(self) -> int:
         return self.preset.registries
 
-    @property
-    def _effort(self) -> Effort:
-        return Effort(engine=self.engine, fmax_eV_A=self.preset.fmax_eV_A, max_calls=self.preset.max_calls)
-
-    @property
-    def _fine(self) -> Effort:
-        return self._effort.model_copy(update={"fmax_eV_A": self.preset.fmax_bulk_eV_A})
-
-    def _bulk(self, side: SideRecipe) -> Job:
-        return named_job(relax_bulk, f"bulk {Path(side.crystal).name}", side, self._fine)
-
     def _cut(self, k: int, side: SideRecipe, model: Job) -> Job:
-        return named_job(relax_side, f"{Path(side.crystal).name} alone", model.output.xyz, k, self._effort)
+        return named_job(relax_side, f"{Path(side.crystal).name} alone", model.output.xyz, k, self.effort)
 
     def _side(self, k: int, recipe: InterfaceRecipe, bulk: Job, model: Job, winner: Job) -> dict[str, Job]:
         crystal = Path((recipe.side_a, recipe.side_b)[k].crystal).name
         return {
             "bulk": bulk,
-            "strained": named_job(relax_strained, f"strained {crystal}", bulk.output, model.output, k, self._fine),
+            "strained": named_job(relax_strained, f"strained {crystal}", bulk.output, model.output, k, self.fine),
             "rejoined": named_job(
-                relax_side, f"{crystal} alone, from the interface", winner.output.xyz, k, self._effort
+                relax_side, f"{crystal} alone, from the interface", winner.output.xyz, k, self.effort
             ),
             "frozen": named_job(freeze_side, f"{crystal} alone, frozen", winner.output.xyz, k, self.engine),
         }
-
-    def _question(self, system: str, recipe: InterfaceRecipe) -> Question:
-        return Question(
-            system=system,
-            preset=self.preset.name,
-            recipe=recipe,
-            settings=self.preset.settings(),
-            floor_A=self.preset.floor_A,
-        )
 
 
 def build(recipe: InterfaceRecipe, a: Bulk, b: Bulk) -> InterfaceModel:

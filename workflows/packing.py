@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ase.constraints import FixAtoms
-from jobflow import Flow, Job, Maker
+from jobflow import Flow
 
 from interlith.analysis.evidence import Question
 from interlith.analysis.packings import LayerAlone, PackedEvidence, Packing, layer_answer
@@ -26,28 +25,22 @@ from interlith.structures.interfaces import side_alone
 from interlith.structures.molecules import conformers
 from interlith.structures.packing import packed_layer
 from interlith.structures.records import AdlayerModel, MoleculeModel, PackedRecipe
-from interlith.workflows.adlayers import RestedSlab, disperse, freeze_part, pick, relax_part, rest_slab
-from interlith.workflows.efforts import Effort, named_job, relax_bulk
-from interlith.workflows.engines.contract import EngineChoice
-from interlith.workflows.presets import Preset
+from interlith.workflows.adlayers import RestedSlab, parts_at_rest, pick, relax_part, rest_slab
+from interlith.workflows.efforts import Effort, PresetMaker, named_job
 
 
 @dataclass
-class PackedMaker(Maker):
+class PackedMaker(PresetMaker):
     """Makes the flow of a packed layer on a slab.
 
     Attributes
     ----------
-    preset
-        Thresholds, caps and numbers.
-    engine
-        What computes all energies.
+    preset, engine
+        See :class:`PresetMaker`.
     name
         Of the flow.
     """
 
-    preset: Preset
-    engine: EngineChoice
     name: str = "packed layer"
 
     def make(self, system: str, recipe: PackedRecipe) -> Flow:
@@ -60,9 +53,8 @@ class PackedMaker(Maker):
         recipe
             The slab, the molecules, their numbers and the density.
         """
-        effort, numbers = self._effort, range(self.preset.placements)
-        fine = effort.model_copy(update={"fmax_eV_A": self.preset.fmax_bulk_eV_A})
-        bulk = named_job(relax_bulk, f"bulk {Path(recipe.side_a.crystal).name}", recipe.side_a, fine)
+        effort, numbers = self.effort, range(self.preset.placements)
+        bulk = self.bulk(recipe.side_a)
         slab = named_job(rest_slab, "slab at rest", recipe, bulk.output, effort)
         shapes = named_job(shape_all, "molecules", recipe, self.preset.conformers)
         packed = named_job(pack, "packings", recipe, slab.output, shapes.output, self.preset.placements)
@@ -71,36 +63,16 @@ class PackedMaker(Maker):
             named_job(relax_layer, f"layer alone {k + 1}", packed.output, k, relaxed[k].output, effort) for k in numbers
         ]
         winner = named_job(pick, "pick", [one.output for one in relaxed])
-        parts = self._parts(packed, winner)
+        parts = {
+            "slab_cut": named_job(relax_slab, "slab alone", packed.output, effort),
+            **parts_at_rest(winner, effort, "layer"),
+        }
         shared = {"bulk": bulk.output, **{name: one.output for name, one in parts.items()}}
         tried = [[one.output for one in jobs] for jobs in (relaxed, layers)]
-        record = named_job(conclude, "record", self._question(system, recipe), packed.output, *tried, shared)
+        question = Question(**self.asked(system, recipe, "packed"))
+        record = named_job(conclude, "record", question, packed.output, *tried, shared)
         jobs = [bulk, slab, shapes, packed, *relaxed, *layers, winner, *parts.values(), record]
         return Flow(jobs, output=record.output, name=self.name)
-
-    @property
-    def _effort(self) -> Effort:
-        return Effort(engine=self.engine, fmax_eV_A=self.preset.fmax_eV_A, max_calls=self.preset.max_calls)
-
-    def _parts(self, packed: Job, winner: Job) -> dict[str, Job]:
-        """Return the jobs of the references, by the names that the evidence has for them."""
-        at_rest, effort, engine = winner.output.xyz, self._effort, self.engine
-        return {
-            "slab_cut": named_job(relax_slab, "slab alone", packed.output, effort),
-            "slab_rejoined": named_job(relax_part, "slab alone, from the complex", at_rest, 0, effort),
-            "slab_frozen": named_job(freeze_part, "slab alone, frozen", at_rest, 0, engine),
-            "molecule_frozen": named_job(freeze_part, "layer alone, frozen", at_rest, 1, engine),
-            "dispersion": named_job(disperse, "dispersion apart", at_rest, engine),
-        }
-
-    def _question(self, system: str, recipe: PackedRecipe) -> Question:
-        return Question(
-            system=system,
-            preset=self.preset.name,
-            recipe=recipe,
-            settings=self.preset.settings("packed"),
-            floor_A=self.preset.floor_A,
-        )
 
 
 def shape_all(recipe: PackedRecipe, k: int) -> list[list[MoleculeModel]]:
