@@ -18,7 +18,8 @@ from interlith.structures.smiles import canonical
 HELD_A = {"Li": 2.4, "Na": 2.8, "K": 3.2}
 """Donors nearer than this to a cation hold it: where the first shell of Li-O and Li-F ends (1.8 to 2.1 Å, and some
 more); others as sodium."""
-DONORS = frozenset({7, 8, 9, 16, 17, 35, 53})
+DONORS = frozenset({"N", "O", "F", "Cl", "Br", "I"})
+"""And sulfur with two neighbours at most: that of a sulfonyl holds nothing."""
 
 
 class Ions(NamedTuple):
@@ -97,22 +98,27 @@ def shell(model: MoleculeModel, positions: NDArray[np.float64]) -> dict[str, int
     positions
         The geometry, Å, shape (atoms, 3).
     """
-    symbols, numbers = model.atoms.get_chemical_symbols(), model.atoms.numbers
+    symbols, donors = model.atoms.get_chemical_symbols(), _donors(model)
     counts: dict[str, int] = {}
     for centre in _bare_cations(model):
         reach = HELD_A.get(symbols[centre], HELD_A["Na"])
         distance = np.linalg.norm(positions - positions[centre], axis=1)
-        for k in np.flatnonzero((distance > 0) & (distance < reach)):
-            if int(numbers[k]) in DONORS:
+        for k in donors:
+            if distance[k] < reach:
                 counts[symbols[k]] = counts.get(symbols[k], 0) + 1
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def shortest_hold_A(model: MoleculeModel, positions: NDArray[np.float64]) -> float | None:
     """Return the least distance of a bare cation to a donor, Å; None where there is none of either."""
-    held = [k for k, number in enumerate(model.atoms.numbers) if int(number) in DONORS]
+    held = _donors(model)
     distances = [np.linalg.norm(positions[held] - positions[centre], axis=1) for centre in _bare_cations(model)]
     return float(np.min(distances)) if held and distances else None
+
+
+def _donors(model: MoleculeModel) -> list[int]:
+    atoms = to_mol(model).GetAtoms()
+    return [a.GetIdx() for a in atoms if a.GetSymbol() in DONORS or (a.GetSymbol() == "S" and a.GetDegree() <= 2)]
 
 
 def _bare_cations(model: MoleculeModel) -> list[int]:

@@ -63,10 +63,19 @@ def test_a_donor_counts_up_to_the_end_of_the_first_shell(distance, turn):
     assert shortest_hold_A(salt, positions) == pytest.approx(distance)
 
 
+def test_the_sulfur_of_a_sulfonyl_holds_nothing_and_that_of_a_thioether_does():
+    for text, expected in (("LiTFSI", {}), ("[Li+].CSCC[O-]", {"S": 1})):
+        model = built(text)
+        symbols = model.atoms.get_chemical_symbols()
+        positions = 100.0 * np.arange(len(symbols))[:, None] * np.ones(3)
+        positions[symbols.index("S")] = positions[symbols.index("Li")] + [2.2, 0, 0]
+        assert shell(model, positions) == expected
+
+
 def test_carbon_and_hydrogen_hold_no_cation_and_a_molecule_without_one_has_no_shell():
     salt = built("LiTFSI")
     found = shell(salt, salt.atoms.positions)
-    assert set(found) <= {"O", "N", "F", "S"} and found["O"] >= 2
+    assert set(found) <= {"O", "N", "F"} and found["O"] >= 2
     assert shell(built("DME"), built("DME").atoms.positions) == {}
     assert shortest_hold_A(built("DME"), built("DME").atoms.positions) is None
     assert shortest_hold_A(built("Li+"), np.zeros((1, 3))) is None
