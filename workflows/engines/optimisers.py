@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from ase import Atoms
@@ -149,7 +149,32 @@ def minimise(
     """
     working = atoms.copy()
     working.calc = counted = Counted(atoms.calc, max_calls, stress=cell != "fixed", on_step=on_step)
-    landscape = Landscape.of(working, cell)
+    return settle(Landscape.of(working, cell), counted, fmax)
+
+
+class Terrain(Protocol):
+    """What a descent moves on: rows of coordinates in Å, their energy and slope, and the atoms that they place."""
+
+    @property
+    def atoms(self) -> Atoms:
+        """The atoms, where they are now."""
+
+    @property
+    def place(self) -> np.ndarray:
+        """Coordinates (m, 3)."""
+
+    def go(self, place: np.ndarray) -> None:
+        """Move there; nothing is evaluated."""
+
+    def look(self) -> tuple[float, np.ndarray]:
+        """Return the energy (eV) and its gradient (m, 3) here."""
+
+    def curvature(self) -> np.ndarray:
+        """Return a first guess of the Hessian (3 m, 3 m) here, eV/Å²."""
+
+
+def settle(landscape: Terrain, counted: Counted, fmax: float) -> Outcome:
+    """Descend until the largest slope is at most `fmax`, or the calculator of the atoms, `counted`, meets its cap."""
     try:
         accepted, converged = descend(landscape, fmax)
     except CapReachedError:
@@ -215,7 +240,7 @@ class Landscape:
         return whole[np.ix_(wanted, wanted)]
 
 
-def descend(landscape: Landscape, fmax: float) -> tuple[tuple[float, ...], bool]:
+def descend(landscape: Terrain, fmax: float) -> tuple[tuple[float, ...], bool]:
     """Go downhill until the largest force is at most `fmax`.
 
     Each step minimises the quadratic model within a radius that no atom may pass; the radius follows how well the
@@ -325,7 +350,7 @@ def damped(curvature: np.ndarray, step: np.ndarray, rise: np.ndarray) -> np.ndar
     return mix * rise + (1 - mix) * pushed
 
 
-def _apart(landscape: Landscape, place: np.ndarray, step: np.ndarray) -> np.ndarray:
+def _apart(landscape: Terrain, place: np.ndarray, step: np.ndarray) -> np.ndarray:
     """Go there, the step halved until it brings no two atoms closer than they may be (or already are); return it."""
     least = min(CLOSEST, closest_contact(landscape.atoms))
     for _ in range(5):
