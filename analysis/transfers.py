@@ -86,6 +86,8 @@ class LayerProfile(Record):
     delta_e_A: tuple[float, ...] = Field(description="∫∫ Δρ dx dy")
     gained_below_e: tuple[float, ...] = Field(description="ΔQ: electrons gained up to each layer's upper edge")
     contact_A: float = Field(description="height of the plane in the gap")
+    a_A: tuple[float, float] = Field(description="heights of side A's lowest and highest atom")
+    b_A: tuple[float, float] = Field(description="of side B's")
 
 
 class ChargeRecord(Record):
@@ -186,7 +188,7 @@ def charge_record(
     return ChargeRecord(
         transfers=_transfers(fine, coarse, delta.total_e, profile.area_A2 if per_area else None),
         atoms=fine.atoms,
-        profile=_layers(delta, cut, axis),
+        profile=_layers(delta, side, cut, axis),
         axis=("x", "y", "z")[axis],
         delta_total_e=delta.total_e,
         delta_in_basins_e=fine.basins_e,
@@ -321,15 +323,19 @@ def _transfer(
     )
 
 
-def _layers(delta: Density, cut: Cut, axis: int) -> LayerProfile:
+def _layers(delta: Density, side: NDArray[np.int64], cut: Cut, axis: int) -> LayerProfile:
     profile = planar(delta, axis)
     first = round(cut.far_A / profile.step_A) * profile.step_A
     shown = profile.starting_at(cut.far_A)
+    heights = (delta.grid_fractions[:, axis] * profile.period_A - first) % profile.period_A
+    a, b = (heights[side == k] for k in (0, 1))
     return LayerProfile(
         heights_A=tuple(shown.heights_A.tolist()),
         delta_e_A=tuple(shown.integrals.tolist()),
         gained_below_e=tuple(shown.running().tolist()),
         contact_A=(cut.contact_A - first) % profile.period_A,
+        a_A=(float(a.min()), float(a.max())),
+        b_A=(float(b.min()), float(b.max())),
     )
 
 
