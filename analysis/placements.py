@@ -20,7 +20,7 @@ class Screened(Record):
     """A placement after its ranking."""
 
     model: AdlayerModel = Field(description="as placed")
-    xyz: str = Field(description="the molecule moved towards rest, the slab held")
+    xyz: str = Field(description="the molecule moved towards rest as a rigid body, the slab held")
     energy_eV: float
     n_calls: int
 

@@ -42,6 +42,7 @@ from interlith.workflows.engines.catalogue import find
 from interlith.workflows.engines.contract import EngineChoice
 from interlith.workflows.engines.dispersion import d3bj_energy
 from interlith.workflows.molecules import ranked as ranked_conformers
+from interlith.workflows.poses import rigid_rest
 from interlith.workflows.relaxations import static
 
 PARTS = ("slab", "molecule")
@@ -196,7 +197,7 @@ def place(recipe: AdlayerRecipe, slab: RestedSlab, molecules: Sequence[MoleculeM
 
 
 def screen(models: Sequence[AdlayerModel], batch: int, effort: Effort) -> Batch:
-    """Move the molecule of every fourth candidate towards rest on the held slab, a few force calls each."""
+    """Move the molecule of every fourth candidate towards rest as a rigid body, a few force calls each."""
     began = time.perf_counter()
     found = tuple(_screened(model, effort) for model in models[batch::BATCHES])
     calls = sum(one.n_calls for one in found)
@@ -278,8 +279,5 @@ def conclude(
 
 
 def _screened(model: AdlayerModel, effort: Effort) -> Screened:
-    atoms = model.atoms
-    atoms.set_constraint(FixAtoms(mask=atoms.arrays["side"] == 0))
-    moved = effort.relax(to_text(atoms), "screening")
-    calls = moved.provenance.n_force_calls
-    return Screened(model=model, xyz=moved.xyz, energy_eV=moved.energy_eV, n_calls=calls)
+    moved = rigid_rest(model, effort, "screening")
+    return Screened(model=model, xyz=to_text(moved.atoms), energy_eV=moved.energy_eV, n_calls=moved.n_calls)

@@ -117,7 +117,7 @@ def test_the_record_says_how_it_came_about(record):
     assert record.recipe.side_b.molecule == "O"
     assert record.settings["screening"] == EMT_OF_ALL.name
     assert record.settings["candidates"] == 6
-    assert record.screening.n_force_calls == 6 * QUICK.screening_calls
+    assert 6 < record.screening.n_force_calls <= 6 * QUICK.screening_calls
     assert record.provenance.n_force_calls > sum(p.n_force_calls for p in record.placements)
     assert len({p.pose.index for p in record.placements}) == len(record.placements)
 
