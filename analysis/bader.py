@@ -1,19 +1,21 @@
-"""Bader's partition of a density by the weight method, compiled.
+"""Bader's partition of a density by the weight method.
 
 Every grid point hands what it holds to its neighbours of higher reference density, in proportion to the flux
 through the facet of the Voronoi cell between them; what arrives at a maximum belongs to its basin (Yu and Trinkle,
-J. Chem. Phys. 134, 064111 (2011), 10.1063/1.3553716). Taken from the lowest point to the highest, this needs no
+J. Chem. Phys. 134, 064111 (2011), 10.1063/1.3553716). From the lowest points to the highest this needs no
 stored weights: the fractional weights of the paper and this hand-over are adjoint, and give the same integrals.
+First moments are handed over about the place where they are held, so they know nothing of periodic images.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from interlith.analysis.handover import Grid, Held, hand_over
 from interlith.analysis.voronoi import grid_facets
 from interlith.structures.errors import RequestError
 
@@ -40,6 +42,8 @@ class Basins:
         Integrals of the fields over the points below the vacuum threshold, shape (fields,).
     vacuum_volume_A3
         Of those points.
+    moments_eA
+        First moments of the first field about each maximum, shape (n, 3); None unless asked for.
     """
 
     maxima: Ints
@@ -47,6 +51,7 @@ class Basins:
     volumes_A3: Floats
     vacuum: Floats
     vacuum_volume_A3: float
+    moments_eA: Floats | None = None
 
 
 def basins(
@@ -56,6 +61,8 @@ def basins(
     *,
     periodic: tuple[bool, bool, bool] = (True, True, True),
     vacuum_e_A3: float = VACUUM_e_A3,
+    moments: bool = False,
+    threads: int | None = None,
 ) -> Basins:
     """Integrate fields over the Bader basins of a reference density.
 
@@ -71,6 +78,10 @@ def basins(
         Along which axes the grid repeats; along the others nothing leaves it.
     vacuum_e_A3
         Points of at most this reference density are vacuum.
+    moments
+        Whether the first moments are wanted too.
+    threads
+        How many to use; `available_threads` if None.
 
     Returns
     -------
@@ -85,32 +96,47 @@ def basins(
     given = (reference,) if fields is None else fields
     for field in (reference, *given):
         _check(field, reference.shape)
-    facets = grid_facets(np.asarray(cell, dtype=float) / np.array(reference.shape)[:, None])
+    grid = _grid(reference.shape, np.asarray(cell, dtype=float), periodic)
     flat = np.ascontiguousarray(reference, dtype=np.float64).ravel()
-    order = ascending(flat, vacuum_e_A3)
-    held = np.array([field.ravel() for field in given], dtype=np.float64)
+    amounts = np.empty((flat.size, len(given) + 1))
+    for n, field in enumerate(given):
+        amounts[:, n] = field.ravel()
+    amounts[:, -1] = 1.0
+    totals = amounts.sum(axis=0)
+    held = Held(amounts, np.zeros((flat.size if moments else 0, 3), dtype=np.float32))
+    peaks = hand_over(flat, vacuum_e_A3, grid, held, threads or available_threads())
     voxel = abs(float(np.linalg.det(cell))) / flat.size
-    totals = held.sum(axis=1)
-    volume = np.ones(flat.size)
-    grid = np.array([reference.shape, periodic], dtype=np.int64)
-    peaks = _hand_over(flat, order, held, volume, grid, facets.steps, facets.transmissions_A)
-    inside = held[:, peaks] * voxel
-    volumes = volume[peaks] * voxel
-    maxima = np.array(np.unravel_index(peaks, reference.shape)).T
+    inside = amounts[peaks].T * voxel
+    outside = totals * voxel - inside.sum(axis=1)
     return Basins(
-        maxima=maxima,
-        integrals=inside,
-        volumes_A3=volumes,
-        vacuum=totals * voxel - inside.sum(axis=1),
-        vacuum_volume_A3=voxel * (flat.size - len(order)),
+        maxima=np.array(np.unravel_index(peaks, reference.shape)).T,
+        integrals=inside[:-1],
+        volumes_A3=inside[-1],
+        vacuum=outside[:-1],
+        vacuum_volume_A3=float(outside[-1]),
+        moments_eA=held.moments[peaks].astype(np.float64) * voxel if moments else None,
     )
 
 
-def ascending(flat: Floats, threshold: float) -> NDArray[np.unsignedinteger]:
-    """Return the indices of the values above a threshold, lowest value first."""
-    above = np.flatnonzero(flat > threshold)
-    order = above[np.argsort(flat[above], kind="stable")]
-    return order.astype(np.uint32 if flat.size < 2**32 else np.uint64)
+def available_threads() -> int:
+    """Return how many threads a partition uses: OMP_NUM_THREADS where it is set, else the cores of this process."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    if told.isdecimal() and int(told):
+        return int(told)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _grid(shape: tuple[int, ...], cell: Floats, periodic: tuple[bool, bool, bool]) -> Grid:
+    facets = grid_facets(cell / np.array(shape)[:, None])
+    return Grid(
+        shape=np.array(shape, dtype=np.int64),
+        periodic=np.array(periodic, dtype=np.bool_),
+        reach=int(np.abs(facets.steps).max()),
+        steps=facets.steps,
+        offsets=(facets.steps[:, 0] * shape[1] + facets.steps[:, 1]) * shape[2] + facets.steps[:, 2],
+        transmissions=facets.transmissions_A,
+        vectors=facets.vectors_A,
+    )
 
 
 def _check(field: Floats, shape: tuple[int, ...]) -> None:
@@ -119,49 +145,3 @@ def _check(field: Floats, shape: tuple[int, ...]) -> None:
     if not np.isfinite(field).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(field))[0])
         raise RequestError(f"the density is not finite at grid point {where}", "density", "compute or export it again")
-
-
-@numba.njit(cache=True, nogil=True)
-def _hand_over(rho, order, held, volume, grid, steps, transmissions):  # type: ignore[no-untyped-def]
-    """Let every point of `order` hand its `held` and `volume` to its higher neighbours; return the maxima."""
-    (nx, ny, nz), periodic = grid
-    n = len(transmissions)
-    reach = np.abs(steps).max()
-    offsets = (steps[:, 0] * ny + steps[:, 1]) * nz + steps[:, 2]
-    targets, fluxes = np.empty(n, np.int64), np.empty(n, np.float64)
-    maxima = []
-    for p in order:
-        i, rest = divmod(np.int64(p), ny * nz)
-        j, k = divmod(rest, nz)
-        inner = reach <= i < nx - reach and reach <= j < ny - reach and reach <= k < nz - reach
-        m, total, tied = 0, 0.0, np.int64(-1)
-        for f in range(n):
-            if inner:
-                q = np.int64(p) + offsets[f]
-            else:
-                a, b, c = i + steps[f, 0], j + steps[f, 1], k + steps[f, 2]
-                if (
-                    (not periodic[0] and not 0 <= a < nx)
-                    or (not periodic[1] and not 0 <= b < ny)
-                    or (not periodic[2] and not 0 <= c < nz)
-                ):
-                    continue
-                q = ((a % nx) * ny + b % ny) * nz + c % nz
-            rise = rho[q] - rho[p]
-            if rise == 0.0 and q > p:
-                tied = q  # comes later in the order; a maximum between points is one maximum
-            if rise > 0.0:
-                targets[m], fluxes[m] = q, transmissions[f] * rise
-                total += fluxes[m]
-                m += 1
-        if m == 0 and tied >= 0:
-            targets[0], fluxes[0], total, m = tied, 1.0, 1.0, 1
-        if m == 0:
-            maxima.append(np.int64(p))
-            continue
-        for f in range(m):
-            share = fluxes[f] / total
-            volume[targets[f]] += share * volume[p]
-            for field in range(len(held)):
-                held[field, targets[f]] += share * held[field, p]
-    return np.array(maxima, dtype=np.int64)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interlith.analysis.bader import ascending, basins
+from interlith.analysis.bader import basins
 from interlith.analysis.voronoi import grid_facets
 from interlith.structures.errors import RequestError
 
@@ -122,9 +122,35 @@ def test_an_open_axis_lets_nothing_through():
     assert {int(k) for k in walled.maxima[:, 2]} == {0, 8}
 
 
-def test_points_at_the_threshold_are_vacuum_and_the_order_rises():
-    values = np.array([0.2, 0.0, 0.5, 0.1, 0.3])
-    assert list(ascending(values, 0.1)) == [0, 4, 2]
+def test_what_rises_on_a_plateau_goes_on_rising_and_a_flat_top_is_one():
+    for order in (1, -1):
+        line = np.array([1.0, 2.0, 3.0, 3.0, 3.0, 4.0, 5.0, 5.0])[::order]
+        rho = np.broadcast_to(line[:, None, None], (8, 3, 3)).copy()
+        found = basins(rho, np.eye(3), periodic=(False, True, True))
+        assert found.integrals.tolist() == [[pytest.approx(rho.sum() / rho.size)]]
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 10_000), oblique=st.booleans(), threads=st.integers(2, 5), whole=st.booleans())
+def test_any_number_of_threads_gives_the_same(seed, oblique, threads, whole):
+    rng = np.random.default_rng(seed)
+    rho = rng.random((41, 9, 10))
+    rho = np.rint(5 * rho) if whole else rho  # whole numbers: plateaus across the borders of slabs
+    cell = CELLS["oblique" if oblique else "orthogonal"]
+    alone, several = (basins(rho, cell, vacuum_e_A3=0.2, moments=True, threads=n) for n in (1, threads))
+    assert np.array_equal(alone.maxima, several.maxima)
+    assert np.allclose(alone.integrals, several.integrals, atol=1e-12)
+    assert np.allclose(alone.moments_eA, several.moments_eA, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_first_moments_are_those_about_the_maximum_through_the_border(name):
+    centres, charges = [(0.02, 0.97, 0.01), (0.52, 0.47, 0.51)], (3.0, 2.0)
+    rho = gaussians(CELLS[name], (40, 42, 44), centres, charges, (0.4, 0.5))
+    found = basins(rho, CELLS[name], moments=True)
+    away = np.array(centres) - found.maxima / rho.shape
+    for moment, held, step in zip(found.moments_eA, found.integrals[0], away - np.rint(away), strict=True):
+        assert moment == pytest.approx(held * (step @ CELLS[name]), abs=0.02)
 
 
 @pytest.mark.parametrize(
