@@ -78,6 +78,14 @@ class Provenance(Record):
             converged=all(part.converged for part in parts),
         )
 
+    @classmethod
+    def of_species(cls, parts: Sequence[Provenance]) -> Provenance:
+        """Return :meth:`merged` of calculations whose engine was told each species' own charge and multiplicity."""
+        told = {"charge", "multiplicity"}
+        settings = [{k: v for k, v in part.method.settings.items() if k not in told} for part in parts]
+        methods = [part.method.model_copy(update={"settings": s}) for part, s in zip(parts, settings, strict=True)]
+        return cls.merged([p.model_copy(update={"method": m}) for p, m in zip(parts, methods, strict=True)])
+
 
 class Relaxation(Record):
     """One structure brought to rest, or the honest report that it was not."""
@@ -231,6 +239,9 @@ class AdlayerRecord(AnswerRecord):
     )
     screening: Provenance | None = Field(
         default=None, description="of the ranking of candidates: it decides what is relaxed, no energy rests on it"
+    )
+    conformer_ranking: Provenance | None = Field(
+        default=None, description="of the relaxations that chose which conformers are placed; no energy rests on them"
     )
     recipe: AdlayerRecipe | PackedRecipe | None = Field(
         default=None, description="what was asked for, before anything was built"

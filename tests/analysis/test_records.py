@@ -47,6 +47,14 @@ def test_energies_that_differ_in_anything_of_their_method_do_not_mix(other):
         Provenance.merged([part(), part(**other)])
 
 
+def test_ions_and_molecules_of_one_level_mix():
+    told = [{"settings": {"basis": "def2-svp", "charge": q, "multiplicity": m}} for q, m in ((1, 1), (-1, 1), (0, 2))]
+    whole = Provenance.of_species([part(**one) for one in told])
+    assert whole.method.settings == {"basis": "def2-svp"} and whole.n_force_calls == 3
+    with pytest.raises(ComputationError, match="2 methods"):
+        Provenance.of_species([part(**told[0]), part(settings={"basis": "def2-tzvp", "charge": 1})])
+
+
 @pytest.mark.parametrize(
     ("changes", "level"),
     [

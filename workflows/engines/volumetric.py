@@ -1,13 +1,14 @@
-"""Densities from files: Gaussian cubes, and VASP's CHGCAR, AECCAR and their like."""
+"""Densities from and to files: Gaussian cubes, and from VASP's CHGCAR, AECCAR and their like."""
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ase.units import Bohr
+from ase.units import Bohr, Hartree
 from numpy.typing import NDArray
 from pymatgen.io.ase import AseAtomsAdaptor
 from pymatgen.io.vasp import VolumetricData
@@ -17,6 +18,7 @@ from interlith.structures.errors import RequestError
 
 CUBES = (".cube", ".cub")
 VASP_NAMES = ("CHGCAR", "CHG", "AECCAR", "PARCHG", "ELFCAR")
+POTENTIAL_NAMES = ("LOCPOT",)
 HEADER_LINES = 6
 
 
@@ -37,20 +39,43 @@ def read_density(path: str | Path) -> Density:
     RequestError
         No such file, neither form, values missing or too many, or values that are no finite numbers.
     """
-    file = Path(path)
+    density = _field(Path(path), VASP_NAMES)
+    check_density(density, str(path))
+    return density
+
+
+def read_potential(path: str | Path) -> Density:
+    """Read the potential of an electron, eV: a cube in Hartree, or VASP's LOCPOT in eV.
+
+    Raises
+    ------
+    RequestError
+        As :func:`read_density`.
+    """
+    field = _field(Path(path), POTENTIAL_NAMES)
+    cube = Path(path).suffix.lower() in CUBES
+    unit = Hartree * Bohr**3 if cube else field.atoms.get_volume()
+    check_density(field, str(path))
+    return field.with_values(field.values_e_A3 * unit)
+
+
+def _field(file: Path, names: tuple[str, ...]) -> Density:
+    """Read a file of either form; values as those of a density."""
     if not file.is_file():
         raise RequestError(f"no file {file}", "density", "check the path")
-    density = _cube(file) if file.suffix.lower() in CUBES else _vasp(file)
-    check_density(density, str(file))
-    return density
+    if file.suffix.lower() in CUBES:
+        return _cube(file)
+    if not file.name.upper().startswith(names) and file.suffix.lower() != ".vasp":
+        raise RequestError(
+            f"{file.name} is not known as {'a density' if names is VASP_NAMES else 'a potential'}",
+            str(file),
+            f"name it {CUBES[0]} for a cube, or {names[0]}… for VASP's",
+        )
+    return _vasp(file)
 
 
 def _vasp(file: Path) -> Density:
     """Read a file of VASP's form: values are density times volume."""
-    if not file.name.upper().startswith(VASP_NAMES) and file.suffix.lower() != ".vasp":
-        raise RequestError(
-            f"{file.name} is not known as a density", str(file), f"name it {CUBES[0]} for a cube, or CHGCAR… for VASP's"
-        )
     try:
         with warnings.catch_warnings(action="ignore"):  # pymatgen's: elements are read from the file itself
             poscar, data, _ = VolumetricData.parse_file(str(file))
@@ -106,3 +131,42 @@ def _of_cube(
 def _count_and_vector(line: str) -> tuple[int, NDArray[np.float64]]:
     words = line.split()
     return int(words[0]), np.array([float(x) for x in words[1:4]])
+
+
+def write_cube(density: Density, path: str | Path, comment: str = "") -> Path:
+    """Write a field as a Gaussian cube, whole or not at all, and return where.
+
+    Parameters
+    ----------
+    density
+        In e/Å³, written in e/bohr³; six figures of each value. Nuclear charges are the second column of the atoms, 0
+        where they are not known.
+    path
+        Of the file.
+    comment
+        First line of the file.
+    """
+    file, values = Path(path), density.values_e_A3 * Bohr**3
+    charges = np.zeros(len(density.atoms)) if density.nuclear_charges is None else density.nuclear_charges
+    grid = [(len(density.atoms), density.origin_A)]
+    grid += [(n, vector / n) for n, vector in zip(values.shape, density.cell_A, strict=True)]
+    lines = [" ".join(comment.split()), "electrons per cubic bohr, z runs fastest"]
+    lines += [_row(count, vector) for count, vector in grid]
+    for number, charge, place in zip(density.atoms.numbers, charges, density.atoms.positions, strict=True):
+        lines.append(_row(int(number), place, f"{charge:12.6f}"))
+    per_line = [6] * (values.shape[2] // 6) + [values.shape[2] % 6] * (values.shape[2] % 6 > 0)
+    column = "".join("%13.5E" * n + "\n" for n in per_line)
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        with draft.open("w") as text:
+            text.write("\n".join(lines) + "\n")
+            for plane in values:
+                text.write(column * len(plane) % tuple(plane.ravel().tolist()))
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)
+    return file
+
+
+def _row(count: int, vector_A: NDArray[np.float64], between: str = "") -> str:
+    return f"{count:5d}{between}" + "".join(f"{x:16.9f}" for x in vector_A / Bohr)

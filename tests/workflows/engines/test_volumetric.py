@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from ase.io.cube import write_cube
-from ase.units import Bohr
+from ase.io.cube import read_cube_data
+from ase.io.cube import write_cube as write_with_ase
+from ase.units import Bohr, Hartree
 from density_cases import gaussian_density, lithium_fluoride
 from pymatgen.core import Structure
-from pymatgen.io.vasp import Chgcar, Poscar
+from pymatgen.io.vasp import Chgcar, Locpot, Poscar
 
 from interlith.structures.errors import RequestError
-from interlith.workflows.engines.volumetric import read_density
+from interlith.workflows.engines.volumetric import read_density, read_potential, write_cube
 
 ORIGIN = (-1.5, 0.25, 3.0)
 
@@ -29,7 +31,7 @@ def density():
 def cube(density, tmp_path):
     file = tmp_path / "rho.cube"
     with file.open("w") as text:
-        write_cube(text, density.atoms, data=density.values_e_A3 * Bohr**3, origin=density.origin_A)
+        write_with_ase(text, density.atoms, data=density.values_e_A3 * Bohr**3, origin=density.origin_A)
     return file
 
 
@@ -99,3 +101,47 @@ def test_what_is_no_density_is_refused(tmp_path, name):
         (tmp_path / name).write_text("nothing\nhere\n")
     with pytest.raises(RequestError):
         read_density(tmp_path / name)
+
+
+@pytest.mark.parametrize("nuclear", [None, (1.0, 7.0)])
+def test_a_written_cube_comes_back(density, tmp_path, nuclear):
+    density = replace(density, nuclear_charges=None if nuclear is None else np.array(nuclear))
+    file = write_cube(density, tmp_path / "written.cube", "LiF\nat a distance")
+    read = read_density(file)
+    assert file.read_text().splitlines()[0] == "LiF at a distance"
+    assert np.allclose(read.values_e_A3, density.values_e_A3, rtol=1e-5, atol=1e-12)
+    assert np.allclose(read.origin_A, density.origin_A, atol=1e-7)
+    assert np.allclose(read.cell_A, density.cell_A, atol=1e-7)
+    assert np.allclose(read.atoms.positions, density.atoms.positions, atol=1e-7)
+    assert read.atoms.numbers.tolist() == density.atoms.numbers.tolist()
+    assert (read.nuclear_charges is None) if nuclear is None else (read.nuclear_charges.tolist() == list(nuclear))
+
+
+def test_ase_reads_a_written_cube(density, tmp_path):
+    values, atoms = read_cube_data(write_cube(density, tmp_path / "written.cube"))
+    assert np.allclose(values / Bohr**3, density.values_e_A3, rtol=1e-5, atol=1e-9)
+    assert np.allclose(atoms.cell.array, density.cell_A, atol=1e-6)
+
+
+def test_a_cube_that_cannot_be_written_leaves_nothing(density, tmp_path):
+    broken = replace(density, nuclear_charges=np.array([1.0]))
+    with pytest.raises(ValueError, match="zip"):
+        write_cube(broken, tmp_path / "written.cube")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_potential_is_in_ev_from_either_file(density, tmp_path):
+    potential = density.with_values(density.values_e_A3 - 5.0)
+    cube = write_cube(potential.with_values(potential.values_e_A3 / Hartree / Bohr**3), tmp_path / "v.cube")
+    assert np.allclose(read_potential(cube).values_e_A3, potential.values_e_A3, atol=1e-4)
+    structure = Structure(
+        density.cell_A, list(density.atoms.symbols), density.atoms.positions, coords_are_cartesian=True
+    )
+    Locpot(Poscar(structure), {"total": potential.values_e_A3}).write_file(tmp_path / "LOCPOT")
+    assert np.allclose(read_potential(tmp_path / "LOCPOT").values_e_A3, potential.values_e_A3, atol=1e-4)
+
+
+def test_a_locpot_is_no_density(tmp_path):
+    (tmp_path / "LOCPOT").write_text("nothing")
+    with pytest.raises(RequestError, match="LOCPOT is not known as a density"):
+        read_density(tmp_path / "LOCPOT")
