@@ -22,6 +22,7 @@ from interlith.analysis.records import (
 )
 from interlith.structures.clearances import COVERED, footprint
 from interlith.structures.geometry import from_text
+from interlith.structures.layouts import bodies
 
 ORDER_TOLERANCE_EV = 0.01
 LARGE_GAIN_EV = 0.1
@@ -80,6 +81,7 @@ def answer(question: Question, evidence: SlabEvidence) -> AdlayerRecord:
         contact=seen,
         bonds_across=across,
         screening=evidence.screening,
+        conformer_ranking=evidence.conformer_ranking,
         energies_eV=evidence.totals,
         caveats=_caveats(question, evidence, outcomes, seen),
         provenance=provenance,
@@ -187,13 +189,8 @@ def covered_part(atoms: Atoms) -> float:
 
     Where molecules stand on both faces, the shadow is that of those on the upper.
     """
-    above = atoms[(atoms.arrays["side"] == 1) & (atoms.positions[:, 2] > _middle(atoms))]
+    above = atoms[bodies(atoms) == 1]
     return footprint(above.positions, above.numbers, atoms.cell.array[:2, :2])
-
-
-def _middle(atoms: Atoms) -> float:
-    """Return the height of the middle of the slab."""
-    return float(np.median(atoms.positions[atoms.arrays["side"] == 0, 2]))
 
 
 def _covers(evidence: SlabEvidence) -> bool:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from interlith.analysis.records import Contact
 from interlith.structures.errors import RequestError
+from interlith.structures.layouts import bodies
 
 BONDED, BROKEN = 1.2, 1.4
 CROSSING_A = 1.0
@@ -64,6 +65,8 @@ def neighbours(atoms: Atoms, scale: float) -> Pairs:
 def displacements(before: Atoms, after: Atoms) -> Vectors:
     """Return how far each atom went, shape (n, 3), Å: nearest image, the drift of each side removed.
 
+    What stands on the lower face of side A drifts by itself.
+
     Raises
     ------
     RequestError
@@ -76,8 +79,9 @@ def displacements(before: Atoms, after: Atoms) -> Vectors:
             "give the same atoms in the same order and cell",
         )
     moves = find_mic(after.positions - before.positions, before.cell, pbc=True)[0]
-    for side in np.unique(before.arrays["side"]):
-        members = before.arrays["side"] == side
+    body = bodies(before)
+    for one in np.unique(body):
+        members = body == one
         moves[members] -= np.median(moves[members], axis=0)
     return np.asarray(moves)
 

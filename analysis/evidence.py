@@ -58,6 +58,7 @@ class SlabEvidence(Record, ABC):
     slab_frozen: Static
     molecule_frozen: Static
     dispersion: Dispersion | None = Field(description="None where the method adds none")
+    conformer_ranking: Provenance | None = Field(default=None, description="None where no engine ranked the conformers")
 
     @property
     @abstractmethod

@@ -20,6 +20,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from interlith.structures.layouts import bodies
+
 Floats = NDArray[np.float64]
 
 SIDE_COLOURS = ("#1f5fbf", "#d9480f")
@@ -97,13 +99,14 @@ def top_view(
 
 
 def near_contact(atoms: Atoms, depth_A: float = CONTACT_DEPTH_A) -> NDArray[np.bool_]:
-    """Return which atoms lie within `depth_A` of their own side's face at the contact, (n,)."""
+    """Return which atoms lie within `depth_A` of their own side's face at the contact, (n,); of two, the upper."""
     heights, side = _heights(atoms), _sides(atoms)
-    if len(set(side)) < 2:
+    body = bodies(atoms) if len(set(side)) > 1 else side
+    if not (body == 1).any() or len(set(side)) < 2:
         return np.ones(len(atoms), dtype=bool)
-    top_a, bottom_b = heights[side == 0].max(), heights[side == 1].min()
+    top_a, bottom_b = heights[body == 0].max(), heights[body == 1].min()
     near: NDArray[np.bool_] = np.where(side == 0, heights > top_a - depth_A, heights < bottom_b + depth_A)
-    return near
+    return near & (body < 2)
 
 
 def interface_figure(
@@ -265,12 +268,12 @@ def panels(rows: list[list[View]]) -> tuple[Figure, list[list[Axes]]]:
 
 
 def _bands(ax: Axes, atoms: Atoms) -> None:
-    """Tint the height that each side takes up."""
+    """Tint the heights that each side takes up, B's on both faces of A by themselves."""
     heights, side = _heights(atoms), _sides(atoms)
-    for i in sorted(set(side)):
-        ax.axhspan(
-            heights[side == i].min() - 0.6, heights[side == i].max() + 0.6, color=SIDE_COLOURS[i], alpha=0.08, lw=0
-        )
+    body = bodies(atoms) if len(set(side)) > 1 else side
+    for i in sorted(set(body)):
+        low, high = heights[body == i].min() - 0.6, heights[body == i].max() + 0.6
+        ax.axhspan(low, high, color=SIDE_COLOURS[min(i, 1)], alpha=0.08, lw=0)
 
 
 def draw_atoms(ax: Axes, view: View, atoms: Atoms, opacity: tuple[float, float]) -> None:

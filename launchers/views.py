@@ -63,8 +63,8 @@ def _adlayer(record: AdlayerRecord) -> str:
     apart = "" if model.image_distance_A is None else f", images {model.image_distance_A:.1f} Å apart"
     if model.density_g_cm3 is not None:
         apart = f", layer packed to {model.density_g_cm3:.3f} g/cm³"
-    apart += ", no vacuum: both faces of the slab meet it" if model.n_interfaces == 2 else ""
-    held = ", lower half of the slab held" if model.bottom == "fixed" else ""
+    apart += ", no vacuum: both faces of the slab meet it" if model.n_interfaces > model.copies else ""
+    held = {"fixed": ", lower half of the slab held", "symmetric": ", one on each face"}.get(model.bottom, "")
     return (
         f"{below} below, {above} above; {len(model.atoms)} atoms, {model.area_A2:.1f} Å², "
         f"slab {model.slab.thickness_A:.1f} Å thick{apart}{held}"

@@ -34,6 +34,13 @@ def largest_gap(atoms: Atoms) -> float:
     return float(max([*np.diff(heights), *around], default=0.0))
 
 
+def bodies(atoms: Atoms) -> np.ndarray:
+    """Return 0 for the atoms of side A, 1 for those of B above the middle of A, 2 for those below it, (n,)."""
+    side, z = atoms.arrays[SIDE], atoms.positions[:, 2]
+    below = (side == 1) & (z < np.median(z[side == 0])) if (side == 0).any() else np.zeros(len(atoms), dtype=bool)
+    return np.asarray(side + below)
+
+
 def wrong_cell(atoms: Atoms, area_A2: float) -> list[Finding]:
     """Return how the cell departs from what every model keeps: a, b in the plane, c upright, the area as told."""
     cell = atoms.cell.array
@@ -147,7 +154,8 @@ def wrong_vacuum(model: InterfaceModel | AdlayerModel, atoms: Atoms) -> list[Fin
     claimed = max(slab.vacuum_A, LEAST_VACUUM_A)
     if closed or empty >= max(claimed - SHORT_OF_VACUUM_A, LEAST_VACUUM_A):
         return []
-    told = f"one interface needs a vacuum of {claimed:g} Å, the largest empty slab is {empty:.2f} Å"
+    who = "two open faces need" if model.n_interfaces == 2 else "one interface needs"
+    told = f"{who} a vacuum of {claimed:g} Å, the largest empty slab is {empty:.2f} Å"
     mend = "lengthen c, or set the vacuum to 0 for two interfaces"
     return [Finding("vacuum", told, mend, fault=not layer or empty < LEAST_VACUUM_A)]
 

@@ -41,7 +41,8 @@ from interlith.workflows.efforts import Bulk, Effort, PresetMaker, named_job, se
 from interlith.workflows.engines.catalogue import find
 from interlith.workflows.engines.contract import EngineChoice
 from interlith.workflows.engines.dispersion import d3bj_energy
-from interlith.workflows.molecules import ranked as ranked_conformers
+from interlith.workflows.molecules import RankedConformers
+from interlith.workflows.molecules import ranking as ranking_of_conformers
 from interlith.workflows.poses import rigid_rest
 from interlith.workflows.relaxations import static
 
@@ -86,8 +87,8 @@ class AdlayerMaker(PresetMaker):
         """
         bulk = self.bulk(recipe.side_a)
         slab = named_job(rest_slab, "slab at rest", recipe, bulk.output, self.effort)
-        shapes = named_job(shape, "conformers", recipe, self.effort)
-        placed = named_job(place, "placements", recipe, slab.output, shapes.output)
+        shaped = named_job(shapes, "conformers", recipe, self.effort)
+        placed = named_job(place, "placements", recipe, slab.output, shaped.output.models)
         batches = [named_job(screen, f"screening {k + 1}", placed.output, k, self._screening) for k in range(BATCHES)]
         ranking = named_job(rank, "ranking", [one.output for one in batches], self._k)
         faced = [named_job(put_on_both, "both faces", ranking.output)] if recipe.bottom == "symmetric" else []
@@ -101,9 +102,13 @@ class AdlayerMaker(PresetMaker):
             self._question(system, recipe),
             chosen.output,
             [one.output for one in relaxed],
-            {"bulk": bulk.output, **{name: one.output for name, one in parts.items()}},
+            {
+                "bulk": bulk.output,
+                "conformer_ranking": shaped.output.provenance,
+                **{name: one.output for name, one in parts.items()},
+            },
         )
-        jobs = [bulk, slab, shapes, placed, *batches, ranking, *faced, *relaxed, winner, *parts.values(), record]
+        jobs = [bulk, slab, shaped, placed, *batches, ranking, *faced, *relaxed, winner, *parts.values(), record]
         return Flow(jobs, output=record.output, name=self.name)
 
     @property
@@ -173,21 +178,27 @@ def slab_of(side: SideRecipe, bulk: Bulk, vacuum_A: float) -> tuple[Atoms, SlabF
 
 
 def shape(recipe: AdlayerRecipe, effort: Effort) -> list[MoleculeModel]:
+    """Return the conformers of :func:`shapes` alone."""
+    return list(shapes(recipe, effort).models)
+
+
+def shapes(recipe: AdlayerRecipe, effort: Effort) -> RankedConformers:
     """Return the conformers that will be placed, as the engine ranks them; the first is the one a person chose.
 
     An ion by itself has no energy for an engine that knows no charges: its conformers stay as the force field has them.
     Those of an oligomer say nothing of the infinite chain.
     """
-    found = conformers(recipe.side_b, k=2 * (recipe.side_b.conformer + recipe.conformers))
-    if recipe.chain == "finite" and not found[0].facts.charge_e:
-        found = ranked_conformers(found, effort.engine, fmax=effort.fmax_eV_A, max_calls=effort.max_calls)
-    if len(found) <= recipe.side_b.conformer:
+    first = recipe.side_b.conformer
+    found = RankedConformers(models=tuple(conformers(recipe.side_b, k=2 * (first + recipe.conformers))))
+    if recipe.chain == "finite" and not found.models[0].facts.charge_e:
+        found = ranking_of_conformers(found.models, effort.engine, fmax=effort.fmax_eV_A, max_calls=effort.max_calls)
+    if len(found.models) <= first:
         raise RequestError(
-            f"conformer {recipe.side_b.conformer} of {recipe.side_b.molecule}: {len(found)} found",
+            f"conformer {first} of {recipe.side_b.molecule}: {len(found.models)} found",
             "side_b.conformer",
             "count from 0",
         )
-    return found[recipe.side_b.conformer :][: recipe.conformers]
+    return found.model_copy(update={"models": found.models[first : first + recipe.conformers]})
 
 
 def place(recipe: AdlayerRecipe, slab: RestedSlab, molecules: Sequence[MoleculeModel]) -> list[AdlayerModel]:

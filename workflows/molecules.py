@@ -6,20 +6,28 @@ from collections.abc import Sequence
 
 from ase import Atoms
 from jobflow import job
+from pydantic import Field
 from rdkit import Chem
 
-from interlith.analysis.records import Relaxation
+from interlith.analysis.records import Provenance, Relaxation
 from interlith.structures import conformers
 from interlith.structures.errors import ComputationError, RequestError
 from interlith.structures.geometry import from_text, to_text
 from interlith.structures.graphs import to_model, to_mol
-from interlith.structures.records import MoleculeFacts, MoleculeModel
+from interlith.structures.records import MoleculeFacts, MoleculeModel, Record
 from interlith.workflows.engines.catalogue import require
 from interlith.workflows.engines.contract import EngineChoice
 from interlith.workflows.relaxations import relax
 
 CLEARANCE_A = 8.0
 """Half the vacuum around a molecule in the box of an engine that knows crystals only; its neighbours end at 6 Å."""
+
+
+class RankedConformers(Record):
+    """Conformers as an engine ranks them, and what that took."""
+
+    models: tuple[MoleculeModel, ...]
+    provenance: Provenance | None = Field(default=None, description="None where no engine ranked them")
 
 
 def charged(choice: EngineChoice, facts: MoleculeFacts) -> EngineChoice:
@@ -96,10 +104,10 @@ def relaxed(model: MoleculeModel, engine: EngineChoice, *, fmax: float, max_call
     return found.model_copy(update={"xyz": _free(found.xyz), "start_xyz": _free(found.start_xyz)})
 
 
-def ranked(
+def ranking(
     models: Sequence[MoleculeModel], engine: EngineChoice, *, fmax: float = 0.05, max_calls: int = 500
-) -> list[MoleculeModel]:
-    """Return the distinct conformers of a molecule, relaxed by an engine, lowest first.
+) -> RankedConformers:
+    """Return the distinct conformers of a molecule, relaxed by an engine, lowest first, and what that took.
 
     A conformer that breaks on the way, or is not at rest in the end, is left out, and the origin of all says so. Two
     whose heavy atoms lie within 0.3 Å are one, and those more than 0.6 eV above the lowest are left out (see
@@ -118,8 +126,9 @@ def ranked(
 
     Returns
     -------
-    list of MoleculeModel
-        With `relative_energy_eV` above the lowest, and the level of theory in `ranked_by`.
+    RankedConformers
+        Models with `relative_energy_eV` above the lowest, and the level of theory in `ranked_by`; the provenance counts
+        the calls for those left out too.
 
     Raises
     ------
@@ -144,7 +153,7 @@ def ranked(
     started = {energy - min(energies): models[k] for energy, k in zip(energies, sound, strict=True)}
     left_out = [f"conformer {k + 1}: {fault}" for k, fault in enumerate(faults) if fault]
     step = "; left out: ".join([f"relaxed by {level} to {fmax:g} eV/Å", *left_out])
-    return [
+    ordered = tuple(
         to_model(
             mol,
             ensemble.positions[rank],
@@ -156,7 +165,15 @@ def ranked(
             ranked_by=level,
         )
         for rank, energy in enumerate(ensemble.energies_eV)
-    ]
+    )
+    return RankedConformers(models=ordered, provenance=Provenance.merged([one.provenance for one in found]))
+
+
+def ranked(
+    models: Sequence[MoleculeModel], engine: EngineChoice, *, fmax: float = 0.05, max_calls: int = 500
+) -> list[MoleculeModel]:
+    """Return the conformers of :func:`ranking` alone; parameters and errors as there."""
+    return list(ranking(models, engine, fmax=fmax, max_calls=max_calls).models)
 
 
 @job

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interlith.analysis.adlayers import DEFINITIONS, answer, covered_part
-from interlith.analysis.coordination import bonds_across, coordination_of_touching
+from interlith.analysis.coordination import bonds_across, contact, coordination_of_touching
 from interlith.analysis.evidence import Dispersion, Evidence, Question
 from interlith.analysis.placements import Batch, Screened, fingerprint, ranked
 from interlith.analysis.records import AdlayerRecord
 from interlith.structures.adlayers import adlayers
+from interlith.structures.counterparts import with_counterpart
 from interlith.structures.errors import ComputationError
 from interlith.structures.geometry import from_text, to_text
 from interlith.structures.interfaces import side_alone
@@ -22,6 +23,8 @@ from interlith.structures.records import AdlayerModel, Origin, SlabFacts
 J_M2 = units._e * 1e20
 ENERGIES = {"slab": (-100.0, -100.2, -99.9), "molecule": (-20.0, -20.1, -19.7), "complex": (-121.0, -120.9, -120.5)}
 """Slab and molecule: from their own start, from the complex, frozen in it; three placements."""
+
+DISTANCES = ("largest_displacement", "min_distance_before", "min_distance_after")
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +97,46 @@ def test_every_quantity_by_hand(models):
     assert record.energies_eV["dispersion_slab"] == -2.0
     assert record.provenance.n_force_calls == 3 * (3 + 4 + 2 + 2)
     assert record.screening.n_force_calls == 3, "told apart: no energy rests on it"
+
+
+def on_both(models, **more) -> tuple[Evidence, list[AdlayerModel]]:
+    """What two molecules on two faces would give were they as independent as on two slabs."""
+    faced = [with_counterpart(one) for one in models]
+    (slab, slab_again, slab_frozen), (own, left, frozen) = ENERGIES["slab"], ENERGIES["molecule"]
+    twice = {
+        "slab": (slab, slab_again, slab_again + 2 * (slab_frozen - slab_again)),
+        "molecule": (own, 2 * left, 2 * frozen),
+        "complex": tuple(slab_again + 2 * (e - slab_again) for e in ENERGIES["complex"]),
+    }
+    return evidence_of(faced, energies=twice, **more), faced
+
+
+def test_a_molecule_on_each_face_gives_what_one_on_one_face_gives(models):
+    """[E(slab+2 mol) − E(slab) − 2 E(mol)]/2, the cell's area met twice: every energy but the slab's own gain."""
+    dispersion = Dispersion(complex_eV=-3.0, slab_eV=-2.0, molecule_eV=-0.6)
+    twice = Dispersion(complex_eV=-4.0, slab_eV=-2.0, molecule_eV=-1.2)
+    one = ask(evidence_of(models, dispersion=dispersion))
+    evidence, faced = on_both(models, dispersion=twice)
+    both = ask(evidence)
+    same = {name: value for name, value in values(both).items() if name not in ("reference_gain_slab", *DISTANCES)}
+    assert same == pytest.approx({name: values(one)[name] for name in same})
+    assert values(both)["reference_gain_slab"] == pytest.approx(values(one)["reference_gain_slab"] / 2)
+    assert [p.binding_energy_eV for p in both.placements] == pytest.approx(
+        [p.binding_energy_eV for p in one.placements]
+    )
+    assert covered_part(faced[0].atoms) == covered_part(models[0].atoms), "the shadow of one face"
+    told = {q.quantity: q.definition for q in both.quantities}
+    assert "per molecule" in told["binding_energy"] and "per molecule" not in told["min_distance_after"]
+    assert any("2 equivalent molecules, one on each face" in c for c in both.caveats)
+
+
+def test_each_of_two_molecules_drifts_by_itself(models):
+    """Both come down by 0.5 Å, each towards its own face: as bodies they have not moved."""
+    _, (first, *_) = on_both(models)
+    before, after = first.atoms, first.atoms
+    for k, way in ((0, -0.5), (1, 0.5)):
+        after.positions[after.arrays["molecule"] == k, 2] += way
+    assert contact(before, after).largest_displacement_A == pytest.approx(0, abs=1e-6)
 
 
 energy = st.floats(-50, 50)
