@@ -65,27 +65,37 @@ def in_one_piece(model: MoleculeModel) -> bool:
     return len(_parts(model)) == 1
 
 
-def part_of(model: MoleculeModel, *, charge_e: int) -> NDArray[np.bool_]:
-    """Return which atoms belong to the fragments of a charge.
+class Leaving(NamedTuple):
+    """The ion that leaves a salt or a complex.
+
+    Attributes
+    ----------
+    atoms
+        True for its atoms, shape (atoms,).
+    charge_e
+        Its net charge.
+    """
+
+    atoms: NDArray[np.bool_]
+    charge_e: int
+
+
+def anion_in(model: MoleculeModel) -> Leaving:
+    """Return the fragment of most negative charge, of several the first: what leaves when a salt dissociates.
 
     Parameters
     ----------
     model
-        A salt or a complex.
-    charge_e
-        Net charge of each fragment that is asked for.
-
-    Returns
-    -------
-    ndarray of bool
-        Shape (atoms,).
+        A salt, or a complex that holds one.
     """
     mol = to_mol(model)
+    charges = {
+        members: sum(mol.GetAtomWithIdx(k).GetFormalCharge() for k in members) for members in Chem.GetMolFrags(mol)
+    }
+    lowest = min(charges, key=lambda members: charges[members])
     mask = np.zeros(mol.GetNumAtoms(), dtype=bool)
-    for members in Chem.GetMolFrags(mol):
-        if sum(mol.GetAtomWithIdx(k).GetFormalCharge() for k in members) == charge_e:
-            mask[list(members)] = True
-    return mask
+    mask[list(lowest)] = True
+    return Leaving(mask, charges[lowest])
 
 
 def shell(model: MoleculeModel, positions: NDArray[np.float64]) -> dict[str, int]:

@@ -3,10 +3,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from interlith.structures.complexes import complexes
 from interlith.structures.errors import RequestError
 from interlith.structures.molecules import molecule
 from interlith.structures.records import MoleculeRecipe
-from interlith.structures.salts import in_one_piece, ions_of, part_of, same_molecule, shell, shortest_hold_A
+from interlith.structures.salts import anion_in, in_one_piece, ions_of, same_molecule, shell, shortest_hold_A
 
 
 def built(text, **fields):
@@ -39,12 +40,14 @@ def test_what_is_no_pair_of_ions_is_no_salt(text):
     assert built(text).name in str(error.value)
 
 
-def test_the_atoms_of_each_ion_are_known_by_its_charge():
+def test_the_anion_is_known_in_a_salt_and_in_a_complex_by_its_charge():
     salt = built("LiTFSI")
-    cation, anion = part_of(salt, charge_e=1), part_of(salt, charge_e=-1)
-    assert salt.atoms[cation].get_chemical_formula() == "Li"
-    assert np.array_equal(cation, ~anion)
-    assert not part_of(salt, charge_e=0).any()
+    anion = anion_in(salt)
+    assert (salt.atoms[~anion.atoms].get_chemical_formula(), anion.charge_e) == ("Li", -1)
+    whole = complexes(built("[O-][N+](=O)C"), salt, k=1)[0]  # the host's own formal charges cancel
+    found = anion_in(whole)
+    assert (found.charge_e, int(found.atoms.sum())) == (-1, 15)
+    assert "S2" in whole.atoms[found.atoms].get_chemical_formula()
     assert not in_one_piece(salt) and in_one_piece(built("DME"))
 
 
