@@ -90,6 +90,8 @@ class Entry:
         Programs beside Python, any one of which it needs.
     debian
         Debian packages that hold them.
+    way_to_get
+        How to get the programs where no package holds them.
     """
 
     name: str
@@ -110,6 +112,7 @@ class Entry:
     known_error: str
     programs: tuple[str, ...] = ()
     debian: str = ""
+    way_to_get: str = ""
 
     def check_elements(self, symbols: Iterable[str], where: str) -> None:
         """Refuse elements that the engine does not know, as far as its row tells.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 from functools import cache
+from tempfile import TemporaryDirectory
 
 SECONDS = 60.0
 """A program that says its version takes less."""
@@ -28,7 +30,17 @@ def program_version(path: str, argument: str = "--version") -> str | None:
         What makes it say so.
     """
     try:
-        done = subprocess.run([path, argument], capture_output=True, text=True, timeout=SECONDS, check=False)
+        # Quantum ESPRESSO takes what it does not know for a wish to compute: it reads, and leaves files where it runs.
+        with TemporaryDirectory() as folder:
+            done = subprocess.run(
+                [os.path.abspath(shutil.which(path) or path), argument],  # noqa: PTH100 a link's own name counts
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                check=False,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+            )
     except (OSError, subprocess.TimeoutExpired):
         return None
     found = re.search(r"\d+\.\d[\w.]*", done.stdout + done.stderr)

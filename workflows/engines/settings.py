@@ -29,6 +29,10 @@ class EngineSettings(BaseSettings):
     cp2k_command: str | None = Field(default=None, description="None: cp2k.psmp or cp2k")
     cp2k_ranks: int = Field(default=1, ge=1, description="processes, started by mpirun if more than one")
     cp2k_data: str | None = Field(default=None, description="folder of bases; None: CP2K_DATA_DIR or the program's own")
+    espresso_command: str | None = Field(default=None, description="None: pw.x; pp.x is taken from beside it")
+    espresso_ranks: int = Field(default=1, ge=1, description="processes, started by mpirun if more than one")
+    pseudo_dir: str | None = Field(default=None, description="Quantum ESPRESSO's pseudopotentials; None: CP2K's GTH")
+    vasp_command: str | None = Field(default=None, description="how VASP is started here, MPI included")
     keep_memory: bool = Field(default=True, description="learned engines hold freed memory for the next force call")
 
     @classmethod
