@@ -33,9 +33,13 @@ VALENCES: dict[str, dict[int, int]] = {
     "P": {3: 0, 5: 0, 4: 1, 6: -1},
     "S": {2: 0, 4: 0, 6: 0, 1: -1, 3: 1},
     "F": {1: 0, 0: -1},
-    **{halogen: {1: 0, 0: -1, 3: 0, 5: 0, 7: 0} for halogen in ("Cl", "Br", "I")},
+    **{halogen: {1: 0, 0: -1, 3: 0, 4: 3, 5: 0, 7: 0} for halogen in ("Cl", "Br", "I")},
 }
 """Sum of bond orders → formal charge (e)."""
+ALSO = {("H", 0): -1, ("Cl", 2): 1, ("Br", 2): 1, ("I", 2): 1, ("Cl", 3): 2, ("Br", 3): 2, ("I", 3): 2}
+"""Other charges: hydride, and oxoanions of halogens as RDKit writes them, each oxygen single and negative."""
+CENTRES = {"C": 4, "Si": 4, "P": 3}
+"""Elements that may lack one bond of so many and carry a charge instead: carbanions, carbocations."""
 MOST_NEIGHBOURS = {"H": 1, "F": 1, "Cl": 1, "Br": 1, "I": 1, "O": 2, "N": 4, "C": 4}
 WIDEST = 1.5
 """Times the covalent radii: no limit of :func:`structures.distances.longest_bonds` is above it (H-H: 1.45)."""
@@ -110,6 +114,7 @@ def possible_charges(symbol: str, total: float) -> set[int]:
         return set(USUAL_STATES.get(symbol, (0,)))
     near = {int(np.floor(total + 0.01)), int(np.ceil(total - 0.01))}
     charges = {VALENCES[symbol][v] for v in near if v in VALENCES[symbol]}
+    charges |= {ALSO[symbol, v] for v in near if (symbol, v) in ALSO}
     aromatic_lender = symbol in {"N", "O", "S"} and round(total) == {"N": 4, "O": 3, "S": 3}[symbol]
     return charges | ({0} if aromatic_lender else set())
 
@@ -130,6 +135,42 @@ def total_charges(symbols: Sequence[str], orders: Orders) -> set[int]:
         choices = {-1} if k in anions else possible_charges(symbol, float(total)) or {0}
         totals = {t + c for t in totals for c in choices}
     return totals
+
+
+def charged_centres(symbols: Sequence[str], orders: Orders, charge: int, unpaired: int = 0) -> set[int]:
+    """Return the atoms that lack a bond because they carry the molecule's charge: of carbanions, carbocations.
+
+    They all have one sign, and there are as many as the charge asks for that the other atoms do not carry; so a
+    hydrogen that was lost is no carbanion. A ring system of an odd number of aromatic carbons (cyclopentadienide,
+    tropylium) is one such centre, though no atom of it lacks a bond.
+
+    Parameters
+    ----------
+    symbols, orders
+        The molecule's elements, and bonds: atom, atom, order.
+    charge
+        Of the molecule, e.
+    unpaired
+        Electrons: as many more atoms may lack a bond.
+    """
+    sums = order_sums(symbols, orders := list(orders))
+    spared = _triple_ends(symbols, orders)
+    lacking = {k for k, s in enumerate(symbols) if k not in spared and CENTRES.get(s) == sums[k] + 1}
+    rings = _odd_aromatics(symbols, orders)
+    wanted = {abs(charge - total) for total in total_charges(symbols, orders)} - {0}
+    fits = any(n <= len(lacking) + len(rings) <= n + unpaired for n in wanted)
+    return lacking | rings if fits else set()
+
+
+def _odd_aromatics(symbols: Sequence[str], orders: Sequence[tuple[int, int, float]]) -> set[int]:
+    """Return one atom of each system of aromatic bonds that holds carbon only, an odd number of atoms."""
+    home = {k: {k} for i, j, order in orders if order == 1.5 for k in (i, j)}
+    for i, j, order in orders:
+        if order == 1.5 and home[i] is not home[j]:
+            whole = home[i] | home[j]
+            home.update(dict.fromkeys(whole, whole))
+    systems = {min(members): members for members in home.values()}
+    return {k for k, held in systems.items() if len(held) % 2 and all(symbols[m] == "C" for m in held)}
 
 
 def missing_neighbours(atoms: Atoms, found: Bonds) -> list[Finding]:

@@ -17,7 +17,7 @@ from interlith.structures.findings import Finding, listed, named
 from interlith.structures.layouts import REBUILD, SIDE, differences
 from interlith.structures.records import MoleculeFacts
 from interlith.structures.rings import speared
-from interlith.structures.valences import molecular, total_charges, wrong_orders
+from interlith.structures.valences import charged_centres, molecular, total_charges, wrong_orders
 
 MOLECULE = "molecule"
 
@@ -61,9 +61,12 @@ def wrong_molecules(atoms: Atoms, molecules: Sequence[MoleculeFacts], bonds: Bon
         key = elements + facts.model_dump_json(include={"bonds", "charge_e", "multiplicity"})
         if key not in seen:  # one report for many copies of one molecule
             seen.add(key)
-            odd = wrong_orders(atoms, facts.bonds, own.tolist())
+            symbols = [atoms.symbols[i] for i in own]
+            ionic = charged_centres(symbols, facts.bonds, facts.charge_e, facts.multiplicity - 1)
+            spared = {int(own[i]) for i in ionic}
+            odd = [f for f in wrong_orders(atoms, facts.bonds, own.tolist()) if not spared & set(f.atoms)]
             found += odd if len(odd) >= facts.multiplicity else []  # a radical lacks a bond for each unpaired electron
-            found += _wrong_charge(atoms, own, _name(k, facts), facts)
+            found += _wrong_charge(symbols, _name(k, facts), facts, explained=bool(ionic))
     return found + _wrong_bonds(atoms, molecules, owned, bonds)
 
 
@@ -125,12 +128,11 @@ def _merged(atoms: Atoms, pair: tuple[int, int], distance: float, owned: Sequenc
     return Finding("molecule", told, "move them apart", tuple(sorted(pair)))
 
 
-def _wrong_charge(atoms: Atoms, own: NDArray[np.int64], name: str, facts: MoleculeFacts) -> list[Finding]:
+def _wrong_charge(symbols: Sequence[str], name: str, facts: MoleculeFacts, *, explained: bool) -> list[Finding]:
     """Return a charge that the formal charges of the atoms cannot make, or a spin that the electrons cannot have."""
-    symbols = [atoms.symbols[i] for i in own]
     found = []
     possible = total_charges(symbols, facts.bonds)
-    if facts.charge_e not in possible:
+    if facts.charge_e not in possible and not explained:
         made = " or ".join(f"{c:+d}" for c in sorted(possible))
         told = f"{name} is told to have {facts.charge_e:+d} e, its atoms' formal charges sum to {made}"
         found.append(Finding("charge", told, "mend the charge or the atoms"))

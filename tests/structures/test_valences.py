@@ -6,10 +6,12 @@ from ase.collections import g2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from interlith.structures.checks import findings
 from interlith.structures.crystals import load_crystal
 from interlith.structures.molecules import molecule as build
 from interlith.structures.records import MoleculeRecipe
 from interlith.structures.valences import (
+    charged_centres,
     covalent_bonds,
     missing_neighbours,
     molecular,
@@ -151,3 +153,35 @@ def test_a_carbon_with_one_triple_bond_alone_has_a_lone_pair(symbols, orders, ch
     wrong = [k for finding in wrong_orders(atoms, orders) for k in finding.atoms]
     assert wrong == ([] if charge is not None else [2])
     assert charge is None or charge in total_charges(list(symbols), orders)
+
+
+CENTRED = {
+    "[CH2-]C(=O)C": -1, "C[C-](C#N)C#N": -1, "[C-](C#N)(C#N)C#N": -1, "c1cc[cH-]c1": -1, "c1ccc[cH+]cc1": 1,
+    "C[C+](C)C": 1, "[SiH3-]": -1, "[O-][Cl](=O)(=O)=O": -1, "[O-][Cl](=O)=O": -1, "[H-]": -1, "[C-]#N": -1,
+    "[CH2-][N+](C)(C)C": 0, "[CH-]=C": -1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("smiles", CENTRED)
+def test_carbanions_carbocations_and_oxoanions_lost_nothing(smiles):
+    model = build(MoleculeRecipe(molecule=smiles))
+    assert model.facts.charge_e == CENTRED[smiles]
+    assert not [f.message for f in findings(model) if f.fault]
+
+
+@pytest.mark.parametrize("smiles", ["[CH2-]C(=O)C", "C[C+](C)C", "CC[O-]", "CC(=O)C", "c1cc[cH-]c1"])
+def test_each_hydrogen_that_is_taken_from_an_ion_is_missed(smiles):
+    """Neither of a carbanion nor beside one: there are as many centres as charges."""
+    facts = build(MoleculeRecipe(molecule=smiles)).facts
+    symbols = build(MoleculeRecipe(molecule=smiles)).atoms.get_chemical_symbols()
+    for lost in (k for k, s in enumerate(symbols) if s == "H"):
+        kept = [k for k in range(len(symbols)) if k != lost]
+        bonds = [(kept.index(i), kept.index(j), o) for i, j, o in facts.bonds if lost not in (i, j)]
+        atoms = Atoms([symbols[k] for k in kept])
+        centres = charged_centres(list(atoms.symbols), bonds, facts.charge_e)
+        assert {f.atoms[0] for f in wrong_orders(atoms, bonds)} - centres
+
+
+def test_a_wrong_charge_is_no_centre():
+    for symbols, bonds, charge in ((["C", *"HHHH"], [(0, k, 1.0) for k in range(1, 5)], -1), (["O"], [], -1)):
+        assert not charged_centres(symbols, bonds, charge)
