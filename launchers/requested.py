@@ -85,7 +85,7 @@ class Plan:
         """Identity of the run: the same command on the same inputs, with the same software, goes on with it."""
         files = [Path(named) for named in materials(self.spec.recipe) if os.path.isfile(named)]  # noqa: PTH113 SMILES
         whole: dict[str, Any] = {
-            "spec": self.spec.model_dump(mode="json", exclude=set(IN_WORDS)),
+            "spec": self.spec.resolved(self.preset.name).model_dump(mode="json", exclude=set(IN_WORDS)),
             "preset": self.preset.model_dump(mode="json"),
             "engine": self.engine.model_dump(mode="json"),
             "screening": screening_for(self.spec, self.preset, self.engine).model_dump(mode="json"),

@@ -29,6 +29,9 @@ def test_a_key_is_the_same_for_the_same_question_however_it_is_put():
     )
     assert key([], PAIR) == key([], Sides("Al", "Cu", "(1 1 1)", "1,-1,0"))
     assert key(["al-cu"]).startswith("al-cu-")
+    for whole in ("side_a.thickness_A=12", "interface.max_strain=0.05", "calculation.fmax_eV_A=1"):
+        assert key(["al-cu", whole]) == key(["al-cu", f"{whole}{'0' if '.' in whole.split('=')[1] else '.0'}"])
+    assert key(["al-cu", "interface.match=0"]) == key(["al-cu"]), "the default, said"
 
 
 def test_whatever_changes_an_answer_changes_the_key():
