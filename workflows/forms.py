@@ -87,10 +87,11 @@ class Form:
         first, _, rest = key.partition(".")
         if first in self.sides:
             return key
-        if first != self.members or not rest:
+        if first != self.members:
             return f"{self.table}.{key}" if self.table else key
         number, _, field = rest.partition(".")
-        return f"{first}.{int(number) + 1}.{field.removeprefix('recipe.')}"
+        numbers = [str(int(number) + 1)] if number else []
+        return ".".join([first, *numbers, *([field.removeprefix("recipe.")] if field else [])])
 
 
 FORMS: Mapping[str, Form] = MappingProxyType(

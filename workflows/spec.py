@@ -300,7 +300,8 @@ def _known_tables(tables: Mapping[str, Any], form: Form, where: str) -> Tables:
         if name not in known:
             raise unknown_name("table", name, known, where)
         if not isinstance(table, Mapping):
-            raise RequestError(f"{name} = {table!r} is not a table", where, f"write {name}.key = value")
+            mend = f"write [[{name}]] above each" if name == form.members else f"write {name}.key = value"
+            raise RequestError(f"{name} = {table!r} is not a table", where, mend)
     return {name: dict(table) for name, table in tables.items()}
 
 
@@ -353,14 +354,24 @@ def _validated(data: Mapping[str, Any], tables: Tables, presets: dict[str, Table
 
 def _told(fault: ValidationError, form: Form | None = None) -> list[str]:
     """Say a validation error: each key as its file has it, what is wrong with it, and the value given."""
-    told = []
     # A list that lost its faulty members is told to be too short as well.
     inner = {error["loc"][0] for error in fault.errors() if len(error["loc"]) > 1}
+    told = []
     for error in fault.errors():
-        if error["type"] == "too_short" and error["loc"][0] in inner:
-            continue
-        key = ".".join(str(part) for part in error["loc"])
-        given = "" if error["type"] == "missing" else f" (given {error['input']!r})"
-        place = form.place(key) if form else key
-        told.append(f"{place}: {error['msg'][:1].lower()}{error['msg'][1:]}{given}")
-    return told
+        if error["type"] != "too_short" or error["loc"][0] not in inner:
+            loc, said = _said(dict(error))
+            key = ".".join(str(part) for part in loc)
+            told.append(f"{form.place(key) if form else key}: {said}")
+    return list(dict.fromkeys(told))  # a tuple that is too short is told once for each value that it lacks
+
+
+def _said(error: dict[str, Any]) -> tuple[tuple[int | str, ...], str]:
+    """Return where an error is, and what is wrong there in words."""
+    loc, given = error["loc"], f" (given {error['input']!r})"
+    if error["type"] == "too_short":
+        return loc, "none is given, at least one is needed"
+    if error["type"] == "missing":
+        return (loc[:-1], f"too few values{given}") if isinstance(loc[-1], int) else (loc, "field required")
+    if error["type"] in ("model_type", "model_attributes_type", "dict_type"):
+        return loc, f"not a table{given}"
+    return loc, f"{error['msg'][:1].lower()}{error['msg'][1:]}{given}"

@@ -96,7 +96,7 @@ def test_two_sides_in_a_line_are_a_system():
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (("miller = [1, 1, 0]", "miller = [1, 1]"), r"side_a\.miller\.2: field required"),
+        (("miller = [1, 1, 0]", "miller = [1, 1]"), r"side_a\.miller: too few values \(given \[1, 1\]\)"),
         (("max_strain = 0.03", "max_strain = 3"), r"interface\.max_strain: .*0\.5 \(given 3\)"),
         (("thickness_A = 9.5", "thickness_A = -1"), r"side_b\.thickness_A: .*greater than 0 \(given -1\)"),
         (("thickness_A = 9.5", "thicknes = 9"), r"side_b\.thicknes: .*\(given 9\)"),
@@ -262,12 +262,26 @@ def test_components_are_tables_by_number(written):
 def test_a_faulty_member_is_not_told_to_be_missing_too(written, text, change):
     with pytest.raises(RequestError) as fault:
         load_system(written(text.replace(*change, 1)))
-    assert "at least 1 item" not in str(fault.value)
+    assert "at least one" not in str(fault.value)
 
 
-def test_an_empty_list_is_told(written):
-    with pytest.raises(RequestError, match=r"molecules: .*at least 1 item"):
-        load_system(written('kind = "molecules"'))
+HEAD_OF_PACKED = 'kind = "packed"\n{}\n[side_a]\ncrystal = "Li"\nmiller = [1, 0, 0]\n[packed]\ndensity_g_cm3 = 1\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('kind = "molecules"', "molecules: none is given, at least one is needed"),
+        ('kind = "molecules"\nmolecules = []', "molecules: none is given, at least one is needed"),
+        ('kind = "molecules"\nmolecules = 3', r"molecules = 3 is not a table .*write \[\[molecules\]\] above each"),
+        (HEAD_OF_PACKED.format("components = []"), "components: none is given, at least one is needed"),
+        (HEAD_OF_PACKED.format('components = ["DME"]'), r"components\.1: not a table \(given 'DME'\)"),
+    ],
+)
+def test_an_empty_list_is_told_in_words(written, text, told):
+    with pytest.raises(RequestError, match=told) as fault:
+        load_system(written(text))
+    assert not {"tuple", "validation", "dictionary"} & set(str(fault.value).split())
 
 
 def test_molecules_have_roles_and_no_slab(written):
