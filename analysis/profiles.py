@@ -244,6 +244,11 @@ class VacuumLevels(Record):
     caveats: tuple[str, ...] = ()
 
 
+def has_vacuum(field: Density, axis: int = 2) -> bool:
+    """Return whether the atoms leave a vacuum along an axis that is wide enough for a plateau."""
+    return _widest_gap(field, planar(field, axis), axis)[1] >= LEAST_VACUUM_A
+
+
 def vacuum_levels(potential: Density, *, axis: int = 2, fermi_eV: float | None = None) -> VacuumLevels:
     """Return the plateaus of a potential in the vacuum, and the work function of each face.
 
@@ -265,14 +270,10 @@ def vacuum_levels(potential: Density, *, axis: int = 2, fermi_eV: float | None =
         If there is too little vacuum along the axis.
     """
     profile = planar(potential, axis)
-    heights = np.sort(potential.grid_fractions[:, axis] * profile.period_A)
-    gaps = np.diff(heights, append=heights[0] + profile.period_A)
-    widest = int(gaps.argmax())
-    vacuum = float(gaps[widest])
+    begin, vacuum = _widest_gap(potential, profile, axis)
     if vacuum < LEAST_VACUUM_A:
         what = f"a vacuum of {vacuum:.2f} Å along axis {'xyz'[axis]}"
         raise RequestError(what, "vacuum levels", f"there is no plateau in less than {LEAST_VACUUM_A:g} Å")
-    begin = float(heights[widest])
     inside = np.interp(
         begin + np.linspace(vacuum / 3, 2 * vacuum / 3, max(int(vacuum / 3 / profile.step_A), 8)),
         np.arange(2 * len(profile.means) + 1) * profile.step_A,
@@ -287,6 +288,13 @@ def vacuum_levels(potential: Density, *, axis: int = 2, fermi_eV: float | None =
     ]
     step = faces[0].level_eV - faces[1].level_eV
     return VacuumLevels(upper=faces[0], lower=faces[1], step_eV=step, vacuum_A=vacuum, caveats=tuple(told))
+
+
+def _widest_gap(field: Density, profile: Profile, axis: int) -> tuple[float, float]:
+    """Return above which height the widest gap between atoms begins, and how wide it is."""
+    heights = np.sort(field.grid_fractions[:, axis] * profile.period_A)
+    gaps = np.diff(heights, append=heights[0] + profile.period_A)
+    return float(heights[gaps.argmax()]), float(gaps.max())
 
 
 def _plateaus(inside: Floats, width_A: float) -> tuple[Floats, Floats]:

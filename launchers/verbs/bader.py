@@ -42,7 +42,7 @@ def bader(
     with stray_output_to_stderr():
         density = read_density(file)
         ground = _summed([read_density(each) for each in reference or []])
-        nuclei = _nuclear_charges(valence, list(density.atoms.symbols)) if valence else None
+        nuclei = nuclear_charges(valence, list(density.atoms.symbols)) if valence else None
         found = bader_charges(density, reference=ground, nuclear_charges=nuclei, net_charge_e=charge)
     print_json(found.model_dump(mode="json")) if as_json else _print(found, file)
 
@@ -58,7 +58,7 @@ def _summed(parts: list[Density]) -> Density | None:
     return parts[0].with_values(np.sum([part.values_e_A3 for part in parts], axis=0))
 
 
-def _nuclear_charges(text: str, symbols: list[str]) -> list[float]:
+def nuclear_charges(text: str, symbols: list[str]) -> list[float]:
     """Return the charge of each atom from a text such as ``Li=3,O=6``."""
     from interlith.structures.errors import RequestError
 
