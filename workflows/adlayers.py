@@ -208,7 +208,12 @@ def place(recipe: AdlayerRecipe, slab: RestedSlab, molecules: Sequence[MoleculeM
 
 
 def screen(models: Sequence[AdlayerModel], batch: int, effort: Effort) -> Batch:
-    """Move the molecule of every fourth candidate towards rest as a rigid body, a few force calls each."""
+    """Move the molecule of every fourth candidate towards rest as a rigid body, a few force calls each.
+
+    This is the wide end of the funnel: all candidates by a cheap engine, each molecule rigid on a held slab. Only the
+    few that :func:`rank` keeps are relaxed atom by atom, slab and all, by the engine that answers. The calls of both
+    are in the record, those of the screening apart.
+    """
     began = time.perf_counter()
     found = tuple(_screened(model, effort) for model in models[batch::BATCHES])
     calls = sum(one.n_calls for one in found)
