@@ -29,7 +29,7 @@ from interlith.analysis.records import Provenance, ResultRecord, Spread
 from interlith.structures.records import MoleculeFacts, Record
 
 Definition = Literal["D0", "D1", "D2", "D3", "D4", "D5"]
-Part = Literal["cation", "anion", "salt", "host", "host+cation", "host+salt", "host+anion"]
+Part = Literal["molecule", "cation", "anion", "salt", "host", "host+cation", "host+salt", "host+anion"]
 ROOM_K = 298.15
 
 BALANCES: Mapping[Definition, Mapping[Part, int]] = MappingProxyType(

@@ -111,7 +111,7 @@ def answer(question: Question, findings: Findings) -> DissociationRecord:
         for one in findings.superpositions
         if one
     }
-    provenance = Provenance.merged([_of_any_charge(one.provenance) for one in findings.refined if one])
+    provenance = Provenance.of_species([one.provenance for one in findings.refined if one])
     solvent = next((one.solvent for one in findings.solvated if one), None)
     spreads: dict[Definition, Spread | None] = {
         name: spread_over_conformers(ladders, name) for name in values if name != "D5"
@@ -133,7 +133,7 @@ def answer(question: Question, findings: Findings) -> DissociationRecord:
         screened_spread=spread_over_conformers({s.part: s.energies_eV for s in findings.searches}, chosen),
         longer_chain=findings.longer,
         searched=tuple(f"{search.part}: {search.told}" for search in findings.searches),
-        screening=Provenance.merged([_of_any_charge(search.provenance) for search in findings.searches]),
+        screening=Provenance.of_species([search.provenance for search in findings.searches]),
         energies_eV=_all_energies(parts),
         caveats=tuple(_caveats(question, findings, values, counterpoise, provenance.method)),
         provenance=provenance,
@@ -167,12 +167,6 @@ def _outcome(search: Search, refined: Sequence[Refined | None]) -> PartOutcome:
         n_found=len(search.models),
         conformers=tuple(mine),
     )
-
-
-def _of_any_charge(provenance: Provenance) -> Provenance:
-    """Return a provenance whose method is the same for ions and molecules: their charge is the part's own."""
-    kept = {k: v for k, v in provenance.method.settings.items() if k not in ("charge", "multiplicity")}
-    return provenance.model_copy(update={"method": provenance.method.model_copy(update={"settings": kept})})
 
 
 def _all_energies(parts: Sequence[PartOutcome]) -> dict[str, float]:

@@ -162,7 +162,8 @@ class DissociationMaker(PresetMaker):
     def _question(self, system: str, salt: Salt) -> Question:
         methods = self.methods
         geometry = methods.geometry.engine if methods.geometry else methods.screening
-        settings = self.preset.settings("molecules") | {
+        settings: dict[str, str | float | int | bool] = {
+            "fmax_eV_A": methods.geometry.fmax_eV_A if methods.geometry else FMAX_eV_A,
             "screening": methods.screening.name,
             "geometry": geometry.name,
             "conformers": methods.conformers,

@@ -33,6 +33,11 @@ class Calculation(Record):
     )
     screening: str | None = Field(default=None, description="engine that ranks placements; None: a cheap one")
     screening_calls: int | None = Field(default=None, ge=1, description="force calls a placement is ranked by")
+    conformers: int | None = Field(default=None, ge=1, description="of each molecule: how many the engine computes")
+    candidates: int | None = Field(default=None, ge=1, description="geometries of a complex that screening relaxes")
+    geometry: str | None = Field(default=None, description="engine that brings conformers to rest; None: screening's")
+    geometry_options: dict[str, Option] | None = None
+    solvent: str | None = Field(default=None, description="name or dielectric constant; 'none': the gas phase alone")
 
 
 SETTINGS_OF_KIND: Mapping[str, set[str]] = MappingProxyType(
@@ -64,6 +69,9 @@ class Preset(Record):
     placements: int = Field(ge=1)
     screening: str | None = Field(default=None, description="engine that ranks placements; None: the one that answers")
     screening_calls: int = Field(ge=1)
+    geometry: str | None = None
+    geometry_options: dict[str, Option] = Field(default_factory=dict)
+    solvent: str | None = None
 
     def of_kind(self, kind: str) -> Preset:
         """Return this preset for one kind of system.
@@ -72,7 +80,13 @@ class Preset(Record):
         belongs to the method of an adlayer or a packed layer, and the former's screening is by an engine of a third of
         the cost. Binding energies are some tenths of an eV, and a slab left at 0.10 eV/Å is off by 0.02 eV: the
         threshold is half of that.
+
+        Ions have no energy for an engine that knows no charges: molecules by themselves are computed by B3LYP-D3(BJ) in
+        6-31+G* at the geometries of GFN2-xTB.
         """
+        if kind == "molecules":
+            method = {"engine": "pyscf", "dispersion": "d3bj", "screening": "gfn2-xtb", "solvent": "dme"}
+            return self.model_copy(update={**method, "fmax_eV_A": self.fmax_eV_A / 2})
         if kind not in ("adlayer", "packed"):
             return self
         screening = {"screening": "sevennet-0"} if kind == "adlayer" else {}

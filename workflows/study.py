@@ -11,10 +11,18 @@ from jobflow import Flow
 from jobflow.utils.graph import to_mermaid
 
 from interlith.structures.errors import RequestError
-from interlith.structures.records import AdlayerRecipe, InterfaceRecipe, MoleculeModel, MoleculeRecipe, PackedRecipe
+from interlith.structures.records import (
+    AdlayerRecipe,
+    InterfaceRecipe,
+    MoleculeModel,
+    MoleculeRecipe,
+    MoleculesRecipe,
+    PackedRecipe,
+)
 from interlith.workflows.crystals import elements
+from interlith.workflows.efforts import Effort
 from interlith.workflows.engines.catalogue import require
-from interlith.workflows.engines.contract import EngineChoice
+from interlith.workflows.engines.contract import Capability, EngineChoice
 from interlith.workflows.forms import crystals_of, molecules_of
 from interlith.workflows.interfaces import InterfaceMaker
 from interlith.workflows.presets import Preset
@@ -33,12 +41,14 @@ def engine_for(spec: SystemSpec, preset: Preset) -> EngineChoice:
 
 
 def screening_for(spec: SystemSpec, preset: Preset, engine: EngineChoice) -> EngineChoice:
-    """Return the engine that ranks placements: the system's or the person's, else a cheap one.
+    """Return the engine that ranks placements or conformers: the system's or the person's, else a cheap one.
 
-    The preset's cheap engine goes with the preset's own; any other engine ranks for itself.
+    The preset's cheap engine goes with the preset's own; any other engine ranks placements for itself, not conformers.
     """
     resolved, adjusted = plan(spec, preset)
     named = resolved.calculation.screening
+    if spec.kind == "molecules":
+        return EngineChoice(name=named or adjusted.screening or engine.name)
     if named is None and engine.name != preset.engine:
         return engine
     name = named or adjusted.screening or engine.name
@@ -46,7 +56,7 @@ def screening_for(spec: SystemSpec, preset: Preset, engine: EngineChoice) -> Eng
 
 
 def study(spec: SystemSpec, preset: Preset, engine: EngineChoice | None = None) -> Flow:
-    """Return the flow that answers a system; its output is an `InterfaceRecord` or an `AdlayerRecord`.
+    """Return the flow that answers a system; its output is the record of the system's kind.
 
     Parameters
     ----------
@@ -72,15 +82,11 @@ def check(spec: SystemSpec, preset: Preset, engine: EngineChoice | None = None) 
     Raises
     ------
     RequestError
-        If there is no flow for this kind of system; if an engine is unknown, not installed here, or lacks energy,
-        forces, stress or an element of the system; or if a crystal cannot be read or ordered, a molecule not built.
+        If an engine is unknown, not installed here, or lacks what the kind of system needs or an element of the system;
+        or if a crystal cannot be read or ordered, a molecule not built.
     """
-    if spec.kind not in _KINDS:
-        raise RequestError(
-            f"a system of kind {spec.kind!r} can be built, not run yet", spec.name, f"interlith build {spec.name}"
-        )
     resolved, choice = plan(spec, preset)[0], engine or engine_for(spec, preset)
-    entries = [require(choice, "energy", "forces", "stress")]
+    entries = [require(choice, *_KINDS[spec.kind].needs(resolved))]
     entries += [require(other, "energy", "forces") for other in _KINDS[spec.kind].others(spec, preset, choice)]
     found = {side.crystal: elements(side) for side in crystals_of(resolved.recipe)}
     found |= {one.molecule: frozenset(_built(one).atoms.symbols) for one in molecules_of(resolved.recipe)}
@@ -89,6 +95,8 @@ def check(spec: SystemSpec, preset: Preset, engine: EngineChoice | None = None) 
             entry.check_elements(symbols, where)
     if isinstance(resolved.recipe, PackedRecipe):
         _check_packed(resolved.recipe, spec.name)
+    if isinstance(resolved.recipe, MoleculesRecipe):
+        _check_molecules(resolved.recipe, choice, spec.name)
 
 
 def drawn(flow: Flow) -> str:
@@ -102,6 +110,27 @@ def _check_packed(recipe: PackedRecipe, name: str) -> None:
     check_components([(_built(one.recipe), one.count) for one in recipe.components], recipe, name)
 
 
+def _check_molecules(recipe: MoleculesRecipe, choice: EngineChoice, name: str) -> None:
+    from interlith.workflows.dissociation import salt_of
+    from interlith.workflows.molecules import charged
+
+    if "stress" in require(choice).capabilities:
+        raise RequestError(
+            f"engine {choice.name!r} computes periodic cells, in which the energy of an ion depends on the cell",
+            name,
+            "take pyscf or gfn2-xtb",
+        )
+    for one in molecules_of(recipe):
+        charged(choice, _built(one).facts)
+    if _is_salt(recipe):
+        salt_of(recipe)
+
+
+def _is_salt(recipe: MoleculesRecipe) -> bool:
+    """Return whether a system of molecules is a salt to be parted, not molecules whose levels are asked for."""
+    return any(member.role != "molecule" for member in recipe.molecules)
+
+
 @lru_cache(maxsize=16)
 def _built(recipe: MoleculeRecipe) -> MoleculeModel:
     """Return a molecule, which takes seconds for a long chain."""
@@ -112,10 +141,11 @@ def _built(recipe: MoleculeRecipe) -> MoleculeModel:
 
 @dataclass(frozen=True)
 class _Study:
-    """How one kind of system is answered: its flow, and the engines it takes besides the one that answers."""
+    """How one kind of system is answered: its flow, the engines besides the one that answers, what that one needs."""
 
     flow: Callable[[SystemSpec, Preset, EngineChoice], Flow]
     others: Callable[[SystemSpec, Preset, EngineChoice], list[EngineChoice]]
+    needs: Callable[[SystemSpec], tuple[Capability, ...]] = lambda _spec: ("energy", "forces", "stress")
 
 
 def _interface(spec: SystemSpec, preset: Preset, engine: EngineChoice) -> Flow:
@@ -144,6 +174,36 @@ def _packed(spec: SystemSpec, preset: Preset, engine: EngineChoice) -> Flow:
     return maker.make(spec.name, resolved.recipe)
 
 
+def _molecules(spec: SystemSpec, preset: Preset, engine: EngineChoice) -> Flow:
+    from interlith.workflows.dissociation import DissociationMaker, Methods
+    from interlith.workflows.levels import LevelsMaker
+
+    resolved, adjusted = plan(spec, preset)
+    assert isinstance(resolved.recipe, MoleculesRecipe)
+    rest = Effort(
+        engine=EngineChoice(name=adjusted.geometry or "", options=adjusted.geometry_options),
+        fmax_eV_A=adjusted.fmax_eV_A,
+        max_calls=adjusted.max_calls,
+    )
+    methods = Methods(
+        engine=engine,
+        screening=screening_for(spec, preset, engine),
+        geometry=rest if adjusted.geometry else None,
+        solvent=None if adjusted.solvent == "none" else adjusted.solvent,
+        conformers=adjusted.conformers,
+        starts=adjusted.candidates,
+    )
+    maker = DissociationMaker if _is_salt(resolved.recipe) else LevelsMaker
+    return maker(preset=adjusted, engine=engine, methods=methods, name=_title(spec, preset, engine)).make(
+        spec.name, resolved.recipe
+    )
+
+
+def _needs_of_molecules(spec: SystemSpec) -> tuple[Capability, ...]:
+    assert isinstance(spec.recipe, MoleculesRecipe)
+    return ("energy",) if _is_salt(spec.recipe) else ("energy", "orbitals")
+
+
 def _title(spec: SystemSpec, preset: Preset, engine: EngineChoice) -> str:
     return f"{spec.name} ({preset.name}, {engine.name})"
 
@@ -153,5 +213,8 @@ _KINDS: Mapping[str, _Study] = MappingProxyType(
         "interface": _Study(_interface, lambda _spec, _preset, _engine: []),
         "adlayer": _Study(_adlayer, lambda spec, preset, engine: [screening_for(spec, preset, engine)]),
         "packed": _Study(_packed, lambda _spec, _preset, _engine: []),
+        "molecules": _Study(
+            _molecules, lambda spec, preset, engine: [screening_for(spec, preset, engine)], _needs_of_molecules
+        ),
     }
 )
