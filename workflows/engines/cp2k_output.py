@@ -66,6 +66,8 @@ def read_output(text: str, where: str) -> Printed:
         If the run ended before it had an energy; the program's own words are in the message.
     """
     energies = ENERGY.findall(text)
+    if not energies and UNCONVERGED.search(text):  # newer versions stop there
+        energies = ["nan"]
     if not energies:
         raise ComputationError(f"cp2k ended without an energy: {_last_words(text)}", where, "see its output")
     version = re.search(r"CP2K version (\S+)", text)

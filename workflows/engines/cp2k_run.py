@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -79,9 +80,10 @@ def ladder(task: Task, *, warm: bool) -> tuple[Rung, ...]:
     warm
         Whether the folder holds the wavefunction of a geometry nearby.
     """
+    dipole = task.plan.dipole
     rungs = _ot_rungs(len(task.atoms)) if task.plan.scheme == "ot" else _mixing_rungs(task.plan.smearing_K > 0)
-    rungs = (Rung("the wavefunction of the geometry before", (Step("warm", restart=True),)),) * warm + rungs
-    return tuple(_with_dipole(rung) for rung in rungs) if task.plan.dipole else rungs
+    before = Rung("the wavefunction of the geometry before", (Step("warm", restart=True, dipole=dipole),))
+    return (before,) * warm + (tuple(_with_dipole(rung) for rung in rungs) if dipole else rungs)
 
 
 def _ot_rungs(atoms: int) -> tuple[Rung, ...]:
@@ -130,6 +132,8 @@ def converge(task: Task, folder: Path, *, warm: bool = False) -> Done:
     for rung in ladder(task, warm=warm):
         done = _climb(task, rung, folder)
         if done is not None:
+            facts = {"energy_eV": done.printed.energy_eV, "rung": done.rung, "converged": True}
+            (folder / "result.json").write_text(json.dumps(facts, ensure_ascii=False))
             return done
         tried.append(rung.words)
     raise ComputationError(

@@ -215,6 +215,7 @@ class MixedBasisEngine(LoadedEngine):
             homo=fields.orbital(0) if wanted.orbitals else None,
             lumo=fields.orbital(1) if wanted.orbitals else None,
             charges_e=read_charges(done.text) if wanted.charges else {},
+            caveats=_caveats(task, self.options.charge),
         )
         clean(done.folder)
         if wanted.frame is not None and found.density is not None:
@@ -276,6 +277,15 @@ class _Fields:
         read = read_density(file)
         atoms = Atoms(self.atoms.symbols, self.atoms.positions, cell=self.task.atoms.cell, pbc=self.task.plan.periodic)
         return replace(read, atoms=atoms, origin_A=self.origin, nuclear_charges=self.charges)
+
+
+def _caveats(task: Task, charge: int) -> tuple[str, ...]:
+    notes = []
+    if charge and task.plan.periodic:
+        notes.append("a charge that repeats stands in a uniform background: its energy depends on the cell")
+    if task.output.charges and task.ghosts.any():
+        notes.append("no Hirshfeld charges beside ghosts")
+    return tuple(notes)
 
 
 def _levels(done: Done, task: Task) -> Levels:
