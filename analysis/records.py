@@ -42,7 +42,8 @@ class Method(Record):
     def level(self) -> str:
         """Level of theory in a few words, for tables."""
         parts = [self.model] + ([f"trained on {self.functional}"] if self.surrogate and self.functional else [])
-        parts += [] if self.surrogate or not self.functional else [self.functional]
+        basis = f"/{self.settings['basis']}" if "basis" in self.settings else ""
+        parts += [] if self.surrogate or not self.functional else [self.functional + basis]
         return ", ".join(parts + ([self.dispersion] if self.dispersion else []))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ase import Atoms
 
 from interlith.structures.errors import RequestError
-from interlith.workflows.engines.contract import Option
+from interlith.workflows.engines.contract import EngineChoice, Option
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,23 @@ class Electrons:
                 f"the lowest is {least}; is the charge right?",
             )
         return unpaired + 1
+
+
+def charged(choice: EngineChoice, charge_e: int, multiplicity: int | None = None) -> EngineChoice:
+    """Return the same engine for another charge.
+
+    Parameters
+    ----------
+    choice
+        An engine with the options `charge` and `multiplicity`.
+    charge_e
+        Total charge.
+    multiplicity
+        None for the lowest, whatever the choice says of it.
+    """
+    told: dict[str, Option] = {name: value for name, value in choice.options.items() if name != "multiplicity"}
+    told["charge"] = charge_e
+    return choice.model_copy(update={"options": told if multiplicity is None else told | {"multiplicity": multiplicity}})
 
 
 def refuse_periodic(engine: str, atoms: Atoms) -> None:

@@ -27,7 +27,8 @@ DAMPED_AS = {"b3lypg": "b3lyp", "b3lyp5": "b3lyp", "pbe1pbe": "pbe0", "pbeh": "p
 ELSEWHERE_FITTED = {"wb97x", "wb97m", "b97m"}
 """The dispersion tables' entries of these names were fitted to their -V forms without VV10, another functional."""
 WITHIN = ("vv10", "wb97xv", "wb97mv", "b97mv", "lcvv10")
-ADDED_BY_NAME = ("d3", "d3bj", "d3zero", "d4", "d", "d2", "3c")
+ADDED_BY_NAME = ("d", "d2", "d3", "d4", "3c")
+"""How the part after a name's last hyphen begins where it is no part of the functional; "d" only by itself."""
 
 
 def plain(name: str) -> str:
@@ -60,7 +61,7 @@ def refuse_composite(name: str, engine: str) -> None:
         Saying how to ask for the two.
     """
     stem, _, added = name.lower().rpartition("-")
-    if stem and added in ADDED_BY_NAME:
+    if stem and (added in ADDED_BY_NAME or added[:2] in ADDED_BY_NAME):
         cure = "it is a method with its own basis and corrections" if added == "3c" else f"write functional = {stem}"
         raise RequestError(
             f"{engine} functional {name!r} names more than a functional",

@@ -221,7 +221,7 @@ class MolecularEngine(LoadedEngine):
             rung=solution.rung,
             levels=levels if wanted.orbitals else None,
             charges_e=charges,
-            caveats=_caveats(levels, self.treatment),
+            caveats=_caveats(levels, self.treatment, wanted),
             **fields,
         )
 
@@ -289,10 +289,12 @@ def _frontier(solution: Solution, grid: Density) -> dict[str, Density]:
     return found
 
 
-def _levels(solution: Solution) -> Levels:
-    """Return the eigenvalues around the gap."""
+def _levels(solution: Solution) -> Levels | None:
+    """Return the eigenvalues around the gap; None where there are no electrons (H+)."""
     spins = [(energies * Hartree, occupations) for energies, _, occupations in solution.spins]
     filled = [float(e[n > 0].max()) for e, n in spins if (n > 0).any()]
+    if not filled:
+        return None
     empty = [float(e[n == 0].min()) for e, n in spins if (n == 0).any()]
     windows = []
     for _, occupations in spins:
@@ -307,14 +309,13 @@ def _levels(solution: Solution) -> Levels:
     )
 
 
-def _caveats(levels: Levels, treatment: Treatment) -> tuple[str, ...]:
+def _caveats(levels: Levels | None, treatment: Treatment, wanted: Wanted) -> tuple[str, ...]:
     found = []
-    if levels.homo_eV > 0:
+    if levels and levels.homo_eV > 0:
         found.append(f"the HOMO lies {levels.homo_eV:.2f} eV above the vacuum: its electron is not bound at this level")
-    if levels.lumo_eV is not None and levels.lumo_eV > 0:
-        found.append(
-            f"the LUMO lies {levels.lumo_eV:.2f} eV above the vacuum: a state of the basis, not of the molecule"
-        )
-    if treatment.solvent:
+    if levels and wanted.orbitals and levels.lumo_eV is not None and levels.lumo_eV > 0:
+        lumo = f"the LUMO lies {levels.lumo_eV:.2f} eV above the vacuum"
+        found.append(f"{lumo}: a state of the basis, not of the molecule")
+    if treatment.solvent and (wanted.orbitals or wanted.potential):
         found.append(f"levels and potential hold the reaction field of {treatment.solvent.label}")
     return tuple(found)

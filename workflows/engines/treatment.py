@@ -21,7 +21,7 @@ from interlith.workflows.engines.electrons import Electrons, whole_number
 from interlith.workflows.engines.functionals import plain, refuse_composite
 from interlith.workflows.engines.solvents import Solvent, asked_solvent
 
-FUNCTIONAL, BASIS = "b3lyp", "6-31+g*"
+FUNCTIONAL, BASIS = "b3lyp", "6-31+G*"
 AUXILIARY = "def2-universal-jkfit"
 """One set for H to Rn, whatever the orbital basis; for DOL 0.1 mHa from no fitting, PySCF's own choice 0.2."""
 GRID_LEVEL = 2
@@ -78,8 +78,7 @@ class Treatment:
         RequestError
             For a functional, basis or solvent that there is not, or a number that cannot be.
         """
-        basis = str(options.get("basis", BASIS))
-        _check_basis(basis)
+        basis = _known_basis(str(options.get("basis", BASIS)))
         return cls(
             functional=_known_functional(engine, str(options.get("functional", FUNCTIONAL))),
             basis=basis,
@@ -174,9 +173,12 @@ def core_potentials(basis: str, symbols: set[str]) -> dict[str, str]:
     return {symbol: found for symbol in sorted(symbols) if atoms and gto.charge(symbol) in atoms}
 
 
-def _check_basis(name: str) -> None:
+def _known_basis(name: str) -> str:
+    """Return a basis as it is written in print."""
     if "\n" in name or not any(_holds(name, symbol) for symbol in TRIED):
         raise unknown_name("basis", name, _basis_names(), WHERE)
+    known = gto.mole.BSE_META.get(name.lower().replace("-", "").replace("_", "").replace(" ", ""))
+    return known[0] if known and _holds(known[0], "H") else name
 
 
 @cache
