@@ -307,6 +307,42 @@ def test_lithium_that_touches_the_molecule_is_coordinated_from_both_sides():
     assert bonds_across(atoms)["Li-O"] == 1
 
 
+def test_lithium_on_top_of_rock_salt_gets_back_the_neighbour_that_the_cut_took():
+    """Five fluorines around a lithium of LiF(100), and an oxygen above it where the sixth was."""
+    half = 4.026 / 2
+    sites = [[i, j, k] for i in range(4) for j in range(4) for k in range(3)]
+    atoms = Atoms(["F" if sum(s) % 2 else "Li" for s in sites], half * np.array(sites, dtype=float))
+    atoms.set_cell([4 * half, 4 * half, 30])
+    atoms.pbc = True
+    top = next(k for k, s in enumerate(sites) if s[2] == 2 and sum(s) % 2 == 0)
+    atoms += Atoms("O", [atoms.positions[top] + [0, 0, half]])
+    atoms.set_array("side", np.array([0] * len(sites) + [1]))
+    assert coordination_of_touching(atoms, "Li") == 6
+    assert bonds_across(atoms) == {"Li-O": 1}
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6))
+def test_contacts_are_those_that_every_pair_and_image_gives(seed):
+    """By hand, with Cordero's radii (10.1039/b801115j): 1.2 times their sum, a non-metal at one end."""
+    radii = {"Li": 1.28, "O": 0.66, "H": 0.31, "Al": 1.21}
+    draw = np.random.default_rng(seed)
+    cell = np.array([[5.0, 0, 0], [1.3, 5.5, 0], [0, 0, 20]])
+    symbols = [str(s) for s in draw.choice(list(radii), 14)]
+    atoms = Atoms(symbols, draw.random((14, 3)) @ cell * [1, 1, 0.3], cell=cell, pbc=True)
+    atoms.set_array("side", np.repeat([0, 1], 7))
+    shifts = [i * cell[0] + j * cell[1] for i in (-2, -1, 0, 1, 2) for j in (-2, -1, 0, 1, 2)]
+    by_hand: dict[str, int] = {}
+    for i in range(7):
+        for j in range(7, 14):
+            near = [np.linalg.norm(atoms.positions[j] + s - atoms.positions[i]) for s in shifts]
+            n = sum(d < 1.2 * (radii[symbols[i]] + radii[symbols[j]]) for d in near)
+            if n and {symbols[i], symbols[j]} & {"O", "H"}:
+                kind = f"{symbols[i]}-{symbols[j]}"
+                by_hand[kind] = by_hand.get(kind, 0) + n
+    assert bonds_across(atoms) == by_hand
+
+
 def test_the_record_survives_its_json(models):
     record = ask(evidence_of(models))
     assert AdlayerRecord.model_validate_json(record.model_dump_json()) == record
