@@ -90,13 +90,14 @@ def _converged(text: str) -> bool:
 
 
 def _last_words(text: str) -> str:
-    """Return the message in CP2K's box of stars, or its last line."""
+    """Return the message in CP2K's box of stars, or the line that says most."""
     boxed = text.rpartition("[ABORT]")[2].partition("* / \\")[0] if "[ABORT]" in text else ""
     if boxed:
         words = re.findall(r"[A-Za-z][^*]*[^*\s]", boxed.replace("O/|", ""))
         return " ".join(word.strip() for word in words)[:300]
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:300] if lines else "it printed nothing"
+    lines = [line.strip() for line in text.splitlines() if re.search("[A-Za-z]{3}", line)]
+    # What starts the program speaks first, the program last.
+    return lines[-1 if "PROGRAM STARTED" in text else 0][:300] if lines else "it printed nothing"
 
 
 def _forces(text: str) -> Floats | None:

@@ -155,6 +155,8 @@ def task_of(
         given.cell = np.eye(3) * side
     elif given.cell.rank < 3:
         raise RequestError("a cell of less than three axes", given.get_chemical_formula(), "give it all three")
+    else:  # what a slab lacks along c is vacuum that repeats
+        given.pbc = True
     plan = plan_for(given, ghosts, options)
     if plan.dipole:
         origin = np.array([0.0, 0.0, -below_vacuum(given)])
