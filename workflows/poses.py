@@ -1,8 +1,8 @@
 """Molecules brought towards rest as rigid bodies, by the engine's own forces and torques.
 
 A placement that came down in contact has large forces on few atoms. Relaxed atom by atom, its first calls bend bonds;
-as a rigid body it slides, turns and sinks at once: 8 calls lowered DME on Li(100) by 0.37 eV in the median, against
-0.06 eV for its atoms.
+as a rigid body it slides, turns and sinks at once: 8 calls lowered DME on Li(100) by 0.21 eV in the median of 96
+placements, against 0.06 eV of ten for its atoms.
 """
 
 from __future__ import annotations
