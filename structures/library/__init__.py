@@ -1,4 +1,4 @@
-"""The crystals, molecules and systems that ship with interlith."""
+"""The crystals, molecules, systems and reactions that ship with interlith."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ ALIASES = {
     "Ge": "Ge_diamond",
     "Li": "Li_bcc",
     "S8": "S8_alpha",
+    "Ta": "Ta_bcc",
+    "Zr": "Zr_hcp",
     "Al2O3": "Al2O3_corundum",
     "AlPO4": "AlPO4_berlinite",
     "CuO": "CuO_tenorite",
@@ -141,6 +143,18 @@ def molecule_entry(name: str) -> dict[str, Any]:
     if known is None:
         raise unknown_name("molecule", name, molecule_names())
     return _molecules()[known]
+
+
+@cache
+def reactions() -> dict[str, dict[str, Any]]:
+    """Return the named reactions: per name an ``equation``, a ``title`` and, for some, ``per``.
+
+    Examples
+    --------
+    >>> reactions()["cuf2-li"]["equation"]
+    'CuF2 + 2 Li -> 2 LiF + Cu'
+    """
+    return tomllib.loads((_HERE / "reactions.toml").read_text(encoding="utf-8"))
 
 
 def system_names() -> list[str]:
