@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 from ase import Atoms
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -364,3 +365,29 @@ class InterfaceModel(Record):
 
     def _indices(self, side: int) -> tuple[int, ...]:
         return tuple(int(i) for i in (self.atoms.arrays["side"] == side).nonzero()[0])
+
+
+class ContactModel(Record):
+    """Two bodies in contact whose origin is not known: somebody else's geometry, its atoms told apart."""
+
+    name: str
+    xyz: str = Field(description="extended XYZ; per-atom array `side` is 0 for A and 1 for B")
+    n_interfaces: Literal[1, 2] = Field(description="1 with vacuum along c, 2 without")
+
+    @property
+    def atoms(self) -> Atoms:
+        """The whole contact."""
+        return from_text(self.xyz)
+
+    @property
+    def area_A2(self) -> float:
+        """Area that a and b span, Å²."""
+        a, b, _ = self.atoms.cell.array
+        return float(np.linalg.norm(np.cross(a, b)))
+
+    @property
+    def formulas(self) -> tuple[str, str]:
+        """What side A and side B are made of."""
+        atoms = self.atoms
+        a, b = (atoms[atoms.arrays["side"] == k].get_chemical_formula() for k in (0, 1))
+        return a, b

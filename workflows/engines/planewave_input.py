@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from ase import Atoms
@@ -230,7 +230,7 @@ def _system(task: Task) -> dict[str, Any]:
     if not plan.periodic:
         system["assume_isolated"] = "mt"
     if plan.dipole:
-        middle = middle_of_vacuum(task.atoms)
+        middle = vacuum_along_c(task.atoms).middle
         system |= {"edir": 3, "eamp": 0.0, "eopreg": SAW_WIDTH, "emaxpos": round((middle - SAW_WIDTH / 2) % 1.0, 6)}
     return system
 
@@ -247,8 +247,16 @@ def _electrons(task: Task, rung: Rung) -> dict[str, Any]:
     }
 
 
-def middle_of_vacuum(atoms: Atoms) -> float:
-    """Return the middle of the widest gap along c, as a fraction."""
+class Vacuum(NamedTuple):
+    """The widest gap between atoms along c: its middle as a fraction, its width in Å."""
+
+    middle: float
+    width_A: float
+
+
+def vacuum_along_c(atoms: Atoms) -> Vacuum:
+    """Return the widest gap between the atoms' planes across c."""
     places = np.sort(atoms.get_scaled_positions()[:, 2])
     gaps = np.diff(places, append=places[0] + 1.0)
-    return float((places + gaps / 2)[gaps.argmax()] % 1.0)
+    height = atoms.cell.volume / np.linalg.norm(np.cross(*atoms.cell.array[:2]))
+    return Vacuum(float((places + gaps / 2)[gaps.argmax()] % 1.0), float(gaps.max() * height))

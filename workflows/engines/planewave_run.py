@@ -8,7 +8,7 @@ import shlex
 import shutil
 import subprocess
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,14 @@ from ase.stress import voigt_6_to_full_3x3_stress
 from numpy.typing import NDArray
 
 from interlith.structures.errors import ComputationError, RequestError
-from interlith.workflows.engines.planewave_input import PREFIX, Rung, Task, input_text, lay_pseudopotentials
+from interlith.workflows.engines.planewave_input import (
+    PREFIX,
+    Rung,
+    Task,
+    input_text,
+    lay_pseudopotentials,
+    vacuum_along_c,
+)
 from interlith.workflows.engines.programs import find_program
 from interlith.workflows.engines.settings import engine_settings
 
@@ -26,6 +33,7 @@ Floats = NDArray[np.float64]
 
 HOW_TO_GET = "apt-get install quantum-espresso"
 CONVERGED, UNCONVERGED = "convergence has been achieved", "convergence NOT achieved"
+LONG_VACUUM_A = 6.0
 FIELDS = {"density": 0, "spin": 6, "potential": 11}
 """What pp.x calls them; 11 is the potential of the cores and of the electrons' charge."""
 
@@ -97,15 +105,13 @@ def ladder(task: Task, *, warm: bool) -> tuple[Rung, ...]:
     warm
         Whether the folder holds the density of a geometry nearby.
     """
-    quick = 0.3 if task.plan.smearing_K else 0.7
-    first = (Rung("the density of the geometry before", quick, warm=True),) if warm else ()
-    # Charge sloshes along a slab; screening that follows the density holds it back.
-    return (
-        *first,
-        Rung(f"mixing {quick}", quick),
-        Rung("mixing 0.3, local screening", 0.3, "local-TF"),
-        Rung("mixing 0.1, conjugate gradients", 0.1, diagonalisation="cg", steps=250),
-    )
+    # Charge sloshes along a slab, where plain mixing diverges; screening that follows the density holds it back.
+    screened = Rung("mixing 0.3, local screening", 0.3, "local-TF")
+    plain = Rung("mixing 0.3", 0.3) if task.plan.smearing_K else Rung("mixing 0.7", 0.7)
+    rungs = (screened,) if vacuum_along_c(task.atoms).width_A > LONG_VACUUM_A else (plain, screened)
+    first = (replace(rungs[0], words="the density of the geometry before", warm=True),) if warm else ()
+    slow = Rung("mixing 0.1, conjugate gradients", 0.1, "local-TF", "cg", steps=250)
+    return (*first, *rungs, slow)
 
 
 def converge(task: Task, folder: Path, *, warm: bool = False) -> Done:
