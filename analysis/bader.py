@@ -94,8 +94,7 @@ def basins(
         If shapes differ, or a density has values that are not finite.
     """
     given = (reference,) if fields is None else fields
-    for field in (reference, *given):
-        _check(field, reference.shape)
+    check_fields(reference, given)
     grid = _grid(reference.shape, np.asarray(cell, dtype=float), periodic)
     flat = np.ascontiguousarray(reference, dtype=np.float64).ravel()
     amounts = np.empty((flat.size, len(given) + 1))
@@ -139,9 +138,18 @@ def _grid(shape: tuple[int, ...], cell: Floats, periodic: tuple[bool, bool, bool
     )
 
 
-def _check(field: Floats, shape: tuple[int, ...]) -> None:
-    if field.shape != shape or field.ndim != 3:
-        raise RequestError(f"grids of {shape} and {field.shape} points", "densities", "give all on one grid")
-    if not np.isfinite(field).all():
-        where = tuple(int(i) for i in np.argwhere(~np.isfinite(field))[0])
-        raise RequestError(f"the density is not finite at grid point {where}", "density", "compute or export it again")
+def check_fields(reference: Floats, fields: tuple[Floats, ...]) -> None:
+    """Refuse fields that cannot be integrated over the basins of a reference.
+
+    Raises
+    ------
+    RequestError
+        If shapes differ, or a value is not finite.
+    """
+    for field in (reference, *fields):
+        if field.shape != reference.shape or field.ndim != 3:
+            shapes = f"{reference.shape} and {field.shape}"
+            raise RequestError(f"grids of {shapes} points", "densities", "give all on one grid")
+        if not np.isfinite(field).all():
+            where = tuple(int(i) for i in np.argwhere(~np.isfinite(field))[0])
+            raise RequestError(f"the density is not finite at grid point {where}", "density", "compute it again")

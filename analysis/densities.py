@@ -16,6 +16,12 @@ from interlith.structures.errors import RequestError
 
 Floats = NDArray[np.float64]
 
+SEAM_PLANES = 4
+"""So many planes at each end of the grid show whether it goes on through the border."""
+SEAM_BEND = 2.0
+"""It does if the density bends upwards across the border less than so many times as much as within."""
+FADED_e_A3 = 1e-6
+"""Less is nothing at a border."""
 SAME_CELL_A = 1e-4
 """Cells and positions of densities on one grid agree so well."""
 
@@ -29,7 +35,8 @@ class Density:
     values_e_A3
         Shape (nx, ny, nz); point (i, j, k) stands at the origin plus i, j, k steps.
     atoms
-        Positions in the frame of the origin; the cell is the grid's: n steps along each axis.
+        Positions in the frame of the origin; the cell is the grid's: n steps along each axis. Along an axis that is not
+        periodic (``pbc``) the grid is open: it ends at both ends, as the cube of a molecule does.
     origin_A
         Where point (0, 0, 0) stands, shape (3,).
     nuclear_charges
@@ -58,9 +65,19 @@ class Density:
         return float(self.values_e_A3.sum()) * self.voxel_A3
 
     @property
+    def periodic(self) -> tuple[bool, bool, bool]:
+        """Along which axes the grid repeats."""
+        a, b, c = (bool(repeats) for repeats in self.atoms.pbc)
+        return a, b, c
+
+    @property
     def grid_fractions(self) -> Floats:
-        """Positions of the atoms in fractions of the cell from the grid's first point, wrapped, shape (atoms, 3)."""
-        return np.linalg.solve(self.cell_A.T, (self.atoms.positions - self.origin_A).T).T % 1.0
+        """Positions of the atoms in fractions of the cell from the grid's first point, shape (atoms, 3).
+
+        Wrapped into the cell along the axes that repeat.
+        """
+        fractions = np.linalg.solve(self.cell_A.T, (self.atoms.positions - self.origin_A).T).T
+        return np.where(self.periodic, fractions % 1.0, fractions)
 
     def with_values(self, values_e_A3: Floats) -> Density:
         """Return another field on the same grid."""
@@ -83,6 +100,38 @@ def check_density(density: Density, where: str) -> None:
     if not np.isfinite(values).all():
         point = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
         raise RequestError(f"the density at grid point {point} is not a finite number", where, "export it again")
+
+
+def border_e_A3(density: Density) -> Floats:
+    """Return the highest density on the two end planes across each axis, shape (3,)."""
+    values = density.values_e_A3
+    return np.array([max(values.take(end, axis=a).max() for end in (0, -1)) for a in range(3)])
+
+
+def repeats(values: Floats) -> tuple[bool, bool, bool]:
+    """Judge along which axes a density goes on smoothly through the border, as one of a periodic cell does.
+
+    Where it does not, second differences across the border bend upwards more than those within. A density that has
+    faded at both ends may be taken either way.
+
+    Parameters
+    ----------
+    values
+        Shape (nx, ny, nz), e/Å³.
+    """
+    a, b, c = (_goes_on(values, axis) for axis in range(3))
+    return a, b, c
+
+
+def _goes_on(values: Floats, axis: int) -> bool:
+    if values.shape[axis] < 2 * SEAM_PLANES or values.size == 0:
+        return True
+    planes = np.stack([values.take(k, axis=axis) for k in range(-SEAM_PLANES, SEAM_PLANES)])
+    bends = np.diff(planes, n=2, axis=0)
+    upwards = np.clip(bends, 0.0, None).sum(axis=(1, 2))
+    across, within = upwards[SEAM_PLANES - 2 : SEAM_PLANES].max(), np.abs(bends).sum(axis=(1, 2))
+    inside = max(within[: SEAM_PLANES - 2].max(), within[SEAM_PLANES:].max())
+    return bool(planes[SEAM_PLANES - 1 : SEAM_PLANES + 1].max() <= FADED_e_A3 or across <= SEAM_BEND * inside)
 
 
 def check_one_grid(densities: Mapping[str, Density]) -> None:

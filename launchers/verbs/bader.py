@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +26,13 @@ Valence = Annotated[
     typer.Option("--valence", metavar="Li=3,O=6", help="Charges of the nuclei that go with these electrons."),
 ]
 NetCharge = Annotated[float, typer.Option("--charge", help="Of the whole system, e.")]
+Periodic = Annotated[
+    bool | None,
+    typer.Option("--periodic/--open", help="Whether the grid of a cube repeats; judged from its values if not said."),
+]
+CrossCheck = Annotated[
+    bool, typer.Option("--cross-check", help="Partition by the near-grid method too, and tell the largest difference.")
+]
 
 
 def bader(
@@ -32,19 +40,35 @@ def bader(
     reference: Reference = None,
     valence: Valence = None,
     charge: NetCharge = 0.0,
+    periodic: Periodic = None,
+    cross_check: CrossCheck = False,
     as_json: Json = False,
 ) -> None:
-    """Share a density out among its atoms by Bader's partition (weight method)."""
-    from interlith.analysis.charge import bader_charges
+    """Share a density out among its atoms by Bader's partition (weight method).
+
+    A valence density gets spherical all-electron cores to find the basins, unless a reference is given.
+    """
+    from interlith.analysis.charge import bader_charges, largest_difference_e
     from interlith.launchers.output import print_json, stray_output_to_stderr
-    from interlith.workflows.engines.volumetric import read_density
+    from interlith.workflows.engines.volumetric import read_density, read_fields
 
     with stray_output_to_stderr():
-        density = read_density(file)
-        ground = _summed([read_density(each) for each in reference or []])
-        nuclei = nuclear_charges(valence, list(density.atoms.symbols)) if valence else None
-        found = bader_charges(density, reference=ground, nuclear_charges=nuclei, net_charge_e=charge)
-    print_json(found.model_dump(mode="json")) if as_json else _print(found, file)
+        density, spin = read_fields(file, periodic=periodic)
+        given: dict[str, Any] = {
+            "reference": _summed([read_density(each, periodic=periodic) for each in reference or []]),
+            "spin": spin,
+            "nuclear_charges": nuclear_charges(valence, list(density.atoms.symbols)) if valence else None,
+            "net_charge_e": charge,
+        }
+        found = bader_charges(density, **given)
+        other = bader_charges(density, method="near-grid", **given) if cross_check else None
+    document = found.model_dump(mode="json")
+    if other:
+        document["near_grid"] = {
+            "electrons": [atom.electrons for atom in other.atoms],
+            "largest_difference_e": largest_difference_e(found, other),
+        }
+    print_json(document) if as_json else _print(found, other, file)
 
 
 def _summed(parts: list[Density]) -> Density | None:
@@ -72,12 +96,25 @@ def nuclear_charges(text: str, symbols: list[str]) -> list[float]:
     return [given[symbol] for symbol in symbols]
 
 
-def _print(found: BaderCharges, file: Path) -> None:
+def _print(found: BaderCharges, other: BaderCharges | None, file: Path) -> None:
+    from interlith.analysis.charge import largest_difference_e
     from interlith.launchers.output import print_table, say
 
-    rows: list[list[Any]] = [[a.index, a.element, a.electrons, a.charge_e, a.volume_A3] for a in found.atoms]
-    print_table(f"Bader charges of {file}", ["atom", "element", "electrons", "charge, e", "volume, Å³"], rows)
+    heads = ["atom", "element", "electrons", "charge, e", "volume, Å³", "dipole, e Å"]
+    rows: list[list[Any]] = [
+        [a.index, a.element, a.electrons, a.charge_e, a.volume_A3, math.hypot(*a.dipole_eA)] for a in found.atoms
+    ]
+    if any(a.spin_e is not None for a in found.atoms):
+        heads, rows = [*heads, "spin, e"], [[*row, a.spin_e] for row, a in zip(rows, found.atoms, strict=True)]
+    if other:
+        heads = [*heads, "near-grid, electrons"]
+        rows = [[*row, a.electrons] for row, a in zip(rows, other.atoms, strict=True)]
+    print_table(f"Bader charges of {file}", heads, rows)
+    ends = f"open along {', '.join(found.open_axes)}" if found.open_axes else "periodic"
+    say(f"basins: {found.basins_of}; grid: {ends}")
     say(f"grid: {found.total_e:.4f} e, of which vacuum {found.vacuum_e:.4f} e in {found.vacuum_volume_A3:.1f} Å³")
+    if other:
+        say(f"largest difference from near-grid: {largest_difference_e(found, other):.4f} e")
     for one in found.free_maxima:
         at = ", ".join(f"{x:.3f}" for x in one.fraction)
         say(f"maximum of no atom at ({at}), nearest {one.nearest}: {one.electrons:.4f} e")

@@ -7,7 +7,7 @@ import pytest
 from ase import Atoms
 from density_cases import gaussian_density, lithium_fluoride
 
-from interlith.analysis.charge import BaderCharges, bader_charges
+from interlith.analysis.charge import BaderCharges, bader_charges, largest_difference_e
 from interlith.structures.errors import RequestError
 
 
@@ -57,9 +57,72 @@ def test_two_equal_atoms_are_neutral():
 
 def test_a_hollow_core_is_refused_and_named():
     atoms = lithium_fluoride()
-    valence = gaussian_density(atoms, (0.0, 8.0), (1.0, 0.5), nuclear=(1, 7))
+    valence = gaussian_density(atoms, (0.0, 8.0), (1.0, 0.5))
     with pytest.raises(RequestError, match=r"no maximum at atom 0 \(Li\).*cores"):
         bader_charges(valence)
+
+
+def test_cores_are_added_and_told_where_nuclear_charges_say_that_they_are_missing():
+    valence = gaussian_density(lithium_fluoride(), (0.3, 7.7), (0.9, 0.4), nuclear=(1, 7))
+    found = bader_charges(valence)
+    assert found.basins_of.endswith("cores (F 2, Li 2 e)")
+    assert sum(a.electrons for a in found.atoms) + found.vacuum_e == pytest.approx(8.0, abs=1e-3)
+    assert found.atoms[0].charge_e > 0.5
+
+
+def test_an_unknown_core_is_refused():
+    valence = gaussian_density(lithium_fluoride(), (0.3, 7.7), (0.9, 0.4), nuclear=(1, 4))
+    with pytest.raises(RequestError, match=r"no core of 5 electrons for F; known are those of 2"):
+        bader_charges(valence)
+
+
+def test_a_ghost_owns_nothing():
+    atoms = lithium_fluoride() + Atoms("O", [(1.0, 1.0, 1.0)])
+    found = bader_charges(gaussian_density(atoms, (2.1, 9.9, 0.0), (0.25, 0.3, 0.3), nuclear=(3, 9, 0)))
+    assert found.atoms[2].electrons == 0
+    assert found.atoms[0].charge_e == pytest.approx(0.9, abs=0.02)
+
+
+def test_the_spin_goes_by_the_same_basins():
+    atoms = lithium_fluoride()
+    density = gaussian_density(atoms, (2.1, 9.9), (0.25, 0.3), nuclear=(3, 9))
+    spin = gaussian_density(atoms, (0.1, 0.9), (0.25, 0.3))
+    assert [a.spin_e for a in bader_charges(density, spin=spin).atoms] == pytest.approx([0.1, 0.9], abs=0.01)
+
+
+def test_charges_and_dipoles_of_atoms_make_the_dipole_of_all():
+    atoms = Atoms("NaCl", [(3.0, 3.0, 3.0), (5.4, 3.1, 3.2)], cell=[8.4, 6.0, 6.0], pbc=False)
+    density = gaussian_density(atoms, (10.1, 17.9), (0.5, 0.55), nuclear=(11, 17))
+    found = bader_charges(density)
+    charges, own = (np.array([getattr(a, name) for a in found.atoms]) for name in ("charge_e", "dipole_eA"))
+    centre = np.array([11, 17]) @ atoms.positions / 28
+    assert (charges @ (atoms.positions - centre) + own.sum(axis=0)) == pytest.approx(found.dipole_eA, abs=0.01)
+    electrons = np.array([10.1, 17.9]) @ (atoms.positions - centre)
+    assert found.dipole_eA == pytest.approx(-electrons, abs=0.01)
+
+
+def test_a_density_cut_off_by_an_open_border_is_told():
+    atoms = Atoms("LiF", [(0.8, 3.0, 3.0), (3.0, 3.0, 3.0)], cell=[7.0, 6.0, 6.0], pbc=(False, True, True))
+    found = bader_charges(gaussian_density(atoms, (2.1, 9.9), (0.35, 0.3), nuclear=(3, 9)))
+    assert found.open_axes == "a"
+    assert any("ends along a" in caveat for caveat in found.caveats)
+
+
+def test_an_atom_beyond_an_open_border_is_refused():
+    atoms = lithium_fluoride()
+    density = gaussian_density(atoms, (2.1, 9.9), (0.25, 0.3), nuclear=(3, 9))
+    density.atoms.pbc = False
+    density.atoms.positions[0, 0] -= 7.0
+    with pytest.raises(RequestError, match=r"atom 0 \(Li\) stands outside the grid"):
+        bader_charges(density)
+
+
+def test_near_grid_agrees_to_the_error_of_the_grid():
+    density = gaussian_density(lithium_fluoride(), (2.1, 9.9), (0.45, 0.5), nuclear=(3, 9))
+    weighted, climbed = bader_charges(density), bader_charges(density, method="near-grid")
+    assert largest_difference_e(weighted, climbed) < 0.02
+    assert climbed.total_e == pytest.approx(sum(a.electrons for a in climbed.atoms) + climbed.vacuum_e, abs=1e-6)
+    assert climbed.atoms[1].dipole_eA == pytest.approx(weighted.atoms[1].dipole_eA, abs=0.02)
 
 
 def test_cores_in_the_reference_separate_what_the_valence_does_not():

@@ -81,7 +81,7 @@ def test_a_chgcar_is_divided_by_its_volume(tmp_path):
     ("spoil", "told"),
     [
         (lambda text: text[: len(text) // 2], "its header says"),
-        (lambda text: text + " 0.1", "its header says"),
+        (lambda text: text + " 0.1", "more values than its header says"),
         (lambda text: text.replace("0.0", "nan", 40), "not a finite number|not a cube"),
         (lambda text: "\n".join(text.splitlines()[:4]), "not a cube"),
         (lambda _: "two words\n", "not a cube"),
