@@ -191,7 +191,7 @@ def _deviation(name: str, terms: Sequence[Term], energy: float) -> Deviation | N
     reference = EV_PER_KJ_MOL * sum(float(t.coefficient) * h for t, h in zip(terms, formed, strict=True))
     return Deviation(
         value=reference,
-        percent=100 * (energy - reference) / abs(reference),
+        percent=100 * (energy - reference) / reference,
         tag="recalled",
         source=known["reactions"]["source"],
     )

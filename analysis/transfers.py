@@ -18,6 +18,7 @@ from pydantic import Field
 from scipy.signal import resample
 
 from interlith.analysis.charge import bader_charges
+from interlith.analysis.cores import core_electrons, with_cores
 from interlith.analysis.densities import Density, density_difference, sides_of
 from interlith.analysis.profiles import Cut, cut_between, planar
 from interlith.analysis.records import Provenance
@@ -130,7 +131,7 @@ class ThreeDensities(NamedTuple):
     whole, a, b
         ρ(A|B), ρ(A), ρ(B).
     reference
-        What makes the basins of the whole: valence plus cores for a valence density; None for the whole itself.
+        What makes the basins of the whole. None for the whole itself, with spherical cores where it leaves them out.
     """
 
     whole: Density
@@ -150,11 +151,16 @@ class _Parted(NamedTuple):
     gained_by_b_e: float
     unassigned_e: float
     atoms: tuple[AtomShift, ...]
-    caveats: tuple[str, ...]
+    free_maxima: int
 
 
 def charge_record(
-    contact: ThreeDensities, *, axis: int = 2, per_area: bool = True, provenance: Provenance | None = None
+    contact: ThreeDensities,
+    *,
+    axis: int = 2,
+    per_area: bool | None = None,
+    net_charge_e: float = 0.0,
+    provenance: Provenance | None = None,
 ) -> ChargeRecord:
     """Return what charge has moved between the sides of a contact.
 
@@ -165,7 +171,10 @@ def charge_record(
     axis
         Along which the sides are stacked.
     per_area
-        Whether the cell's layer is a contact that repeats; False for molecules in a box.
+        Whether the cell's layer is a contact that repeats, not a box about molecules; None: see
+        :func:`fills_layer`.
+    net_charge_e
+        Of the whole contact, for the number of electrons expected.
     provenance
         Of the calculations.
 
@@ -179,12 +188,13 @@ def charge_record(
     side = sides_of(contact.whole, contact.a, contact.b)
     _check_electrons(delta)
     cut = cut_between(contact.whole, side, axis)
+    per_area = fills_layer(contact.whole, axis) if per_area is None else per_area
     fine = _parted(contact, delta, side, (cut, axis))
     whole, *rest = (None if one is None else coarser(one, contact.whole) for one in contact)
     thinned = ThreeDensities(whole, *rest)  # type: ignore[arg-type]
     coarse, lost = _coarse(thinned, side, (cut, axis))
     profile = planar(delta, axis)
-    told = [*_caveats(delta, fine, cut), *lost]
+    told = [*_caveats(contact, delta, net_charge_e), *_caveats_of_parting(fine, cut), *lost]
     return ChargeRecord(
         transfers=_transfers(fine, coarse, delta.total_e, profile.area_A2 if per_area else None),
         atoms=fine.atoms,
@@ -201,6 +211,12 @@ def charge_record(
         caveats=tuple(told),
         provenance=provenance,
     )
+
+
+def fills_layer(density: Density, axis: int = 2) -> bool:
+    """Return whether a density reaches the cell's edges beside an axis: whether it is part of a larger layer."""
+    edges = (np.take(density.values_e_A3, 0, axis=k) for k in range(3) if k != axis)
+    return bool(max(np.abs(edge).max() for edge in edges) > NEGLIGIBLE_e_A3)
 
 
 def coarser(density: Density, like: Density | None = None) -> Density:
@@ -245,8 +261,8 @@ def _coarse(
 def _parted(contact: ThreeDensities, delta: Density, side: NDArray[np.int64], where: tuple[Cut, int]) -> _Parted:
     """Part one grid's Δρ in three ways."""
     cut, axis = where
-    shares = bader_charges(contact.whole, reference=contact.reference)
-    gained = bader_charges(delta, reference=contact.reference or contact.whole)
+    ground = contact.reference or _ground(contact.whole)
+    shares, gained = (bader_charges(one, reference=ground) for one in (contact.whole, delta))
     of_b = [int(i) for i in np.flatnonzero(side == 1)]
     plane, plane_range = _through_plane(delta, cut, axis)
     atoms = tuple(
@@ -268,8 +284,14 @@ def _parted(contact: ThreeDensities, delta: Density, side: NDArray[np.int64], wh
         gained_by_b_e=gained.electrons(of_b),
         unassigned_e=shares.total_e - shares.electrons(range(len(side))),
         atoms=atoms,
-        caveats=shares.caveats,
+        free_maxima=len(shares.free_maxima),
     )
+
+
+def _ground(whole: Density) -> Density:
+    """Return a density with a maximum at each nucleus, as far as its nuclear charges tell."""
+    lacking = whole.nuclear_charges is not None and bool(core_electrons(whole).any())
+    return with_cores(whole) if lacking else whole
 
 
 def _share_of_b(contact: ThreeDensities) -> Floats:
@@ -290,7 +312,7 @@ def _through_plane(delta: Density, cut: Cut, axis: int) -> tuple[float, float]:
 
 
 def _transfers(fine: _Parted, coarse: _Parted | None, total_e: float, area_A2: float | None) -> tuple[Transfer, ...]:
-    apart = {"between Bader's and Hirshfeld's partition": abs(fine.bader_e - fine.hirshfeld_e)}
+    apart = {"between Bader's and Hirshfeld's share of Δρ": abs(fine.gained_by_b_e + fine.hirshfeld_e)}
     of_bader = {
         "already in the superposed sides": abs(fine.bader_e + fine.gained_by_b_e),
         "electrons of no atom": abs(fine.unassigned_e),
@@ -349,10 +371,21 @@ def _check_electrons(delta: Density) -> None:
         )
 
 
-def _caveats(delta: Density, fine: _Parted, cut: Cut) -> list[str]:
-    told = list(fine.caveats)
+def _caveats(contact: ThreeDensities, delta: Density, net_charge_e: float) -> list[str]:
+    told = []
+    nuclei = contact.whole.nuclear_charges
+    error = 0.0 if nuclei is None else contact.whole.total_e - float(nuclei.sum()) + net_charge_e
+    if abs(error) > LEAST_NOISE_e:
+        told.append(f"the grid holds {error:+.4f} e more than the electrons expected")
     if abs(delta.total_e) > LEAST_NOISE_e:
         told.append(f"Δρ integrates to {delta.total_e:+.4f} e, not to zero")
+    return told
+
+
+def _caveats_of_parting(fine: _Parted, cut: Cut) -> list[str]:
+    told = []
+    if fine.free_maxima:
+        told.append(f"{fine.free_maxima} maxima of the density belong to no atom")
     if abs(fine.unassigned_e) > LEAST_NOISE_e:
         told.append(f"{fine.unassigned_e:.4f} e of the contact are no atom's")
     if cut.astray:

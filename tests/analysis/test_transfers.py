@@ -1,5 +1,7 @@
 """Charge between two sides: Gaussians of known transfer, and what must vanish."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -142,3 +144,28 @@ def test_a_record_survives_its_document():
     record = charge_record(contact(0.3), per_area=False)
     assert type(record).model_validate_json(record.model_dump_json()) == record
     assert record.transfer("bader").per_nm2 is None
+
+
+def test_molecules_in_a_box_have_no_charge_per_area():
+    box = pair(cell=[9.0, 9.0, 14.0])
+    assert charge_record(contact(0.3)).per_area
+    assert not charge_record(contact(0.3, atoms=box, step_A=0.2)).per_area
+
+
+def test_the_electrons_expected_are_those_of_nuclei_and_net_charge():
+    given = contact(0.3)
+    nuclei = replace(given.whole, nuclear_charges=np.array([6.0, 7.0]))
+    ion = ThreeDensities(nuclei, given.a, given.b, given.whole)
+    assert charge_record(ion, net_charge_e=1.0).caveats == ()
+    assert charge_record(ion).caveats == ("the grid holds -1.0000 e more than the electrons expected",)
+
+
+def test_a_valence_density_is_parted_by_its_cores():
+    atoms = Atoms("LiF", [(2.5, 2.0, 4.0), (2.5, 2.0, 6.0)], cell=CELL, pbc=True)
+    flat = contact(0.2, atoms=atoms, electrons=(1.0, 7.0), widths=(0.9, 0.9))
+    nuclei = replace(flat.whole, nuclear_charges=np.array([1.0, 7.0]))
+    record = charge_record(ThreeDensities(nuclei, flat.a, flat.b))
+    assert [atom.element for atom in record.atoms] == ["Li", "F"]
+    assert record.delta_in_basins_e == pytest.approx(0.0, abs=1e-3)
+    with pytest.raises(RequestError, match="no maximum at atom 0"):
+        charge_record(flat)
