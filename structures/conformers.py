@@ -95,7 +95,7 @@ def generate(mol: Chem.Mol, seed: int = 0) -> Ensemble:
         raise RequestError(
             f"no 3D geometry found for {_shortened(mol)} of {mol.GetNumAtoms()} atoms",
             "molecule",
-            "check rings and stereo, or take fewer units",
+            f"check rings and stereo, or take fewer units: embedding has {TIME_LIMIT_s} s",
         )
     relaxed, energies, field = relaxed_by_force_field(work, starts)
     return ranked(mol, relaxed, energies, field)
