@@ -40,7 +40,7 @@ from interlith.structures.slabs import cut_slab
 from interlith.workflows.efforts import Bulk, Effort, PresetMaker, named_job, searched
 from interlith.workflows.engines.catalogue import find
 from interlith.workflows.engines.contract import EngineChoice
-from interlith.workflows.engines.dispersion import d3bj_energy
+from interlith.workflows.engines.dispersion import dispersion_energy
 from interlith.workflows.molecules import RankedConformers
 from interlith.workflows.molecules import ranking as ranking_of_conformers
 from interlith.workflows.poses import rigid_rest
@@ -283,7 +283,10 @@ def disperse(xyz: str, engine: EngineChoice) -> Dispersion | None:
         return None
     whole = from_text(xyz)
     entry = find(engine)
-    energies = [d3bj_energy(atoms, entry) for atoms in (whole, side_alone(whole, 0), side_alone(whole, 1))]
+    energies = [
+        dispersion_energy(atoms, entry, engine.dispersion)
+        for atoms in (whole, side_alone(whole, 0), side_alone(whole, 1))
+    ]
     return Dispersion(complex_eV=energies[0], slab_eV=energies[1], molecule_eV=energies[2])
 
 

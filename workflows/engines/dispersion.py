@@ -112,11 +112,6 @@ def dispersion_energy(atoms: Atoms, entry: Entry, kind: Kind = "d3bj", charge_e:
     return float(_calculator(entry, kind, charge_e).get_property("energy", alone))
 
 
-def d3bj_energy(atoms: Atoms, entry: Entry) -> float:
-    """Return the D3(BJ) energy alone; see :func:`dispersion_energy`."""
-    return dispersion_energy(atoms, entry)
-
-
 def with_dispersion(entry: Entry, kind: Kind = "d3bj") -> Entry:
     """Return the row of the engine with dispersion added: it takes no more of it, and a surrogate can do less.
 

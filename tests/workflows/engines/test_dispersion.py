@@ -1,16 +1,20 @@
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError
 
 import cells
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import molecule
 from ase.units import Bohr, Hartree
 from dftd3.interface import DispersionModel, RationalDampingParam
+from dftd4.interface import DampingParam
+from dftd4.interface import DispersionModel as ChargedDispersion
 
 from interlith.structures.errors import RequestError
-from interlith.workflows.engines import catalogue
+from interlith.workflows.engines import catalogue, dispersion
 from interlith.workflows.engines.contract import EngineChoice
-from interlith.workflows.engines.dispersion import add_dispersion, d3bj_energy, refuse_dispersion
+from interlith.workflows.engines.dispersion import add_dispersion, dispersion_energy, refuse_dispersion
 
 PLAIN = EngineChoice(name="sevennet-0")
 WITH = EngineChoice(name="sevennet-0", dispersion="d3bj")
@@ -48,9 +52,9 @@ def test_the_damping_is_two_body_d3bj_of_pbe():
 def test_the_energy_alone_is_what_is_added():
     atoms = cells.lithium()
     entry = catalogue.find(PLAIN)
-    assert d3bj_energy(atoms, entry) == pytest.approx(difference(atoms)[0], abs=1e-6)
+    assert dispersion_energy(atoms, entry) == pytest.approx(difference(atoms)[0], abs=1e-6)
     with pytest.raises(RequestError, match="functional behind it is unknown"):
-        d3bj_energy(atoms, catalogue.find(EngineChoice(name="emt")))
+        dispersion_energy(atoms, catalogue.find(EngineChoice(name="emt")))
 
 
 def test_the_method_says_that_dispersion_was_added():
@@ -80,3 +84,35 @@ def test_what_dispersion_does_not_reach_is_lost():
         catalogue.load(PLAIN), entry=replace(catalogue.ENTRIES["chgnet"], capabilities=frozenset({"energy", "density"}))
     )
     assert add_dispersion(able).capabilities == {"energy"}
+
+
+MOLECULAR = {"functional": "b3lyp", "basis": "sto-3g", "grid_level": 1}
+
+
+@pytest.mark.parametrize("functional", ["b3lyp", "pbe0", "r2scan"])
+def test_a_first_principles_engine_is_damped_as_its_functional(functional):
+    """The same molecule, not periodic, by simple-dftd3's and dftd4's own tables."""
+    atoms = molecule("CH3OH")
+    choice = EngineChoice(name="pyscf", options=MOLECULAR | {"functional": functional})
+    entry, positions = catalogue.find(choice), atoms.positions / Bohr
+    two_body = RationalDampingParam(method=functional, atm=False)
+    d3 = DispersionModel(atoms.numbers, positions).get_dispersion(two_body, grad=False)["energy"] * Hartree
+    assert dispersion_energy(atoms, entry) == pytest.approx(d3, rel=1e-9)
+    for charge in (0, -1):
+        model = ChargedDispersion(atoms.numbers, positions, charge)
+        d4 = model.get_dispersion(DampingParam(method=functional), grad=False)["energy"] * Hartree
+        assert dispersion_energy(atoms, entry, "d4", charge) == pytest.approx(d4, rel=1e-9)
+        engine = catalogue.load(
+            choice.model_copy(update={"dispersion": "d4", "options": choice.options | {"charge": charge}})
+        )
+        assert engine.added_energy(atoms) == pytest.approx(d4, rel=1e-9)
+
+
+def test_a_missing_package_of_dispersion_is_told_with_its_cure(monkeypatch):
+    def absent(name):
+        raise PackageNotFoundError(name)
+
+    # The one thing set aside is the interpreter's list of what is installed.
+    monkeypatch.setattr(dispersion, "version", absent)
+    with pytest.raises(RequestError, match=r"d4 needs dftd4, not installed here.*pip install dftd4"):
+        catalogue.require(EngineChoice(name="pyscf", dispersion="d4"))
