@@ -112,13 +112,7 @@ class MixedBasisCalculator(Calculator):
 
 
 def results_of(done: Done, count: int) -> dict[str, Any]:
-    """Return ASE's results of a calculation of so many atoms.
-
-    Raises
-    ------
-    RequestError
-        Never; a run without forces of every atom is a fault of the parser and stops here.
-    """
+    """Return ASE's results of a calculation of so many atoms."""
     printed = done.printed
     results: dict[str, Any] = {"energy": printed.energy_eV, "free_energy": printed.energy_eV}
     if printed.forces_eV_A is not None:

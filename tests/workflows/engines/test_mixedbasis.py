@@ -81,7 +81,7 @@ def layered(below: Atoms, above: Atoms, gap_A: float = 2.5) -> Atoms:
         (oligomer("whole").atoms, True),
         (lif(4.03), False),
         (lif_slab(3), False),
-        (bulk("Li2O", "fluorite", a=4.6), False),
+        (bulk("OLi2", "fluorite", a=4.6), False),
         (molecule("LiH"), False),
         (Atoms("Li", cell=[9, 9, 9], pbc=True), False),
         (molecule("CH3OH"), False),

@@ -6,8 +6,8 @@ import cells
 import contract
 import numpy as np
 import pytest
-from ase.units import Hartree, J, m
-from recorded.cp2k_cases import CRYSTAL, FOLDER, LIF_SLAB_A, Case, cases, lithium_hydride
+from ase.units import GPa, Hartree, J, m
+from recorded.cp2k_cases import CRYSTAL, FOLDER, LIF_A, LIF_SLAB_A, VOLUMES, Case, cases, lithium_hydride
 from recorded.cp2k_runs import choice_of, compute, key_of
 
 from interlith.workflows.engines.catalogue import load
@@ -81,6 +81,52 @@ def test_the_face_of_lithium_fluoride_has_its_surface_energy():
     area = LIF_SLAB_A**2 / 2
     gamma = (total_eV("lif-slab-5") - 2.5 * total_eV("lif-tetragonal")) / (2 * area) / JOULE_PER_M2
     assert gamma == pytest.approx(0.355, rel=0.15)
+
+
+# Published PBE values, Å: Li 3.43 to 3.45, LiF 4.06 to 4.07, Li2O 4.63 to 4.66; two records beside each rest point.
+LATTICES = {"li-bulk": (3.44, 3.40, 3.47), "li2o-bulk": (4.64, 4.58, 4.68)}
+
+
+@pytest.mark.parametrize(
+    "crystal", [c for c, (_, *at) in LATTICES.items() if {f"{c}-{a:.2f}" for a in at} <= {*RECORDED}]
+)
+def test_lattices_are_at_rest_where_they_are_published_to_be(crystal):
+    """Where the pressure between two records goes through zero; and it is the slope of their energy."""
+    published, low, high = LATTICES[crystal]
+    squeezed, stretched = (pressure_eV_A3(f"{crystal}-{a:.2f}") for a in (low, high))
+    rest = low + (high - low) * squeezed / (squeezed - stretched)
+    assert rest == pytest.approx(published, rel=0.01)
+    volumes = [abs(cases()[f"{crystal}-{a:.2f}"].atoms.cell.volume) for a in (low, high)]
+    work = -(squeezed + stretched) / 2 * (volumes[1] - volumes[0])
+    assert total_eV(f"{crystal}-{high:.2f}") - total_eV(f"{crystal}-{low:.2f}") == pytest.approx(work, abs=0.01)
+
+
+@pytest.mark.skipif(not {f"lif-volume{v:+d}" for v in VOLUMES} <= {*RECORDED}, reason="not all volumes recorded")
+def test_lithium_fluoride_is_at_rest_where_it_is_published_to_be():
+    """E(V) of four pairs over 12 % of volume: a parabola's rest point, and its curvature as the bulk modulus."""
+    volumes = np.array([abs(cases()[f"lif-volume{v:+d}"].atoms.cell.volume) for v in VOLUMES])
+    fit = np.polynomial.Polynomial.fit(volumes, [total_eV(f"lif-volume{v:+d}") for v in VOLUMES], 3)
+    rest = min(fit.deriv().roots(), key=lambda v: abs(v - LIF_A**3)).real
+    assert rest ** (1 / 3) == pytest.approx(4.065, rel=0.01)
+    assert rest * fit.deriv(2)(rest) / GPa == pytest.approx(67, rel=0.1)  # GPa, published with PBE
+
+
+@pytest.mark.skipif(not {"li-slab-5", "li-slab-7"} <= {*RECORDED}, reason="not all slabs recorded")
+def test_the_face_of_lithium_has_its_surface_energy():
+    """γ(100) as cut, the bulk energy from the slope over two thicknesses; published with PBE: 0.46 J/m²."""
+    thin, thick = total_eV("li-slab-5"), total_eV("li-slab-7")
+    gamma = (thin - 5 * (thick - thin) / 2) / (2 * 3.44**2) / JOULE_PER_M2
+    assert gamma == pytest.approx(0.46, rel=0.15)
+
+
+PARTS = ("whole", "slab", "molecule")
+
+
+@pytest.mark.skipif(not {f"li100-pdol-{p}" for p in PARTS} <= {*RECORDED}, reason="not all parts recorded")
+def test_the_binding_of_an_oligomer_comes_out_again():
+    """With counterpoise: each side in the basis of both."""
+    whole, slab, oligomer = (total_eV(f"li100-pdol-{part}") for part in PARTS)
+    assert whole - slab - oligomer == pytest.approx(BOUND_BY_HAND_EV, abs=0.01)
 
 
 LONG = [
