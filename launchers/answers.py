@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+from interlith.analysis.records import AnswerRecord
 from interlith.launchers.output import print_table, say, shown
-from interlith.launchers.pictures import record_picture
 from interlith.launchers.results import Answer, StoredRecord, record_rows, spread_text
-from interlith.launchers.views import candidates, subject
+from interlith.launchers.views import details, drawing, geometries, said, subject, tables
 
 
 def answer(stored: StoredRecord, files: list[Path]) -> dict[str, Any]:
@@ -17,7 +17,6 @@ def answer(stored: StoredRecord, files: list[Path]) -> dict[str, Any]:
     from interlith.analysis.compare import beside, preset_checks
 
     record = stored.record
-    relaxed = candidates(record).name
     return {
         "system": record.system,
         "preset": record.preset,
@@ -26,13 +25,10 @@ def answer(stored: StoredRecord, files: list[Path]) -> dict[str, Any]:
         "results": record_rows(stored),
         "published": [row.model_dump(mode="json") for row in beside(record)],
         "preset_checks": [check.model_dump(mode="json") for check in preset_checks(record)],
-        relaxed: [each.model_dump(mode="json") for each in getattr(record, relaxed)],
-        "contact": record.contact.model_dump(mode="json"),
         "caveats": list(record.caveats),
         "files": [str(path) for path in files],
         "provenance": record.provenance.model_dump(mode="json"),
-        "model": record.model.model_dump(mode="json"),
-        "relaxed_xyz": record.relaxed_xyz,
+        **details(record),
     }
 
 
@@ -46,16 +42,11 @@ def print_answer(stored: StoredRecord, files: list[Path]) -> None:
     columns = ["quantity", "value", "unit", "spread", "converged", "definition"]
     cells = [[r["quantity"], r["value"], _unit(r), spread_text(r), r["converged"], _told(r, record)] for r in rows]
     print_table("", columns, cells)
-    relaxed = candidates(record)
-    print_table(relaxed.title, relaxed.columns, relaxed.rows)
+    for table in tables(record):
+        print_table(table.title, table.columns, table.rows)
     _print_published(record)
     say(*(f"Preset {check.preset}: {check.told}" for check in preset_checks(record)))
-    contact = record.contact
-    say(f"Contact: {'a reaction took place' if contact.reacted else 'no reaction'}: {contact.why}.")
-    say(
-        f"  shortest distance across it {shown(contact.min_distance_before_A)} → "
-        f"{shown(contact.min_distance_after_A)} Å; largest displacement {shown(contact.largest_displacement_A)} Å"
-    )
+    say(*said(record))
     say(*(f"Caveat: {caveat}" for caveat in record.caveats))
     if files:
         say("", "Files:", *(f"  {path}" for path in files))
@@ -66,13 +57,8 @@ def write_files(stored: StoredRecord, folder: Path) -> list[Path]:
     record = stored.record
     folder = folder / f"{record.system}-{stored.uuid[:8]}"
     folder.mkdir(parents=True, exist_ok=True)
-    texts = {
-        "before.extxyz": record.model.xyz,
-        "relaxed.extxyz": record.relaxed_xyz,
-        "record.json": record.model_dump_json(indent=2),
-    }
-    picture = record_picture(record, folder / "interface.png")
-    return [picture, *(write_whole(folder / name, text) for name, text in texts.items())]
+    texts = {**geometries(record), "record.json": record.model_dump_json(indent=2)}
+    return [drawing(record, folder), *(write_whole(folder / name, text) for name, text in texts.items())]
 
 
 def write_whole(path: Path, text: str) -> Path:
@@ -102,8 +88,9 @@ def _unit(row: dict[str, Any]) -> str:
 
 def _told(row: dict[str, Any], record: Answer) -> str:
     """Return a row's definition, with its caveat unless that is said of the whole record below."""
-    reaction = f"contains a reaction: {record.contact.why}"
-    caveat = (row["caveat"] or "").replace(reaction, "contains a reaction, see below")
+    caveat = row["caveat"] or ""
+    if isinstance(record, AnswerRecord):
+        caveat = caveat.replace(f"contains a reaction: {record.contact.why}", "contains a reaction, see below")
     for said_below in record.caveats:
         caveat = caveat.replace(said_below, "")
     caveat = caveat.strip("; ")

@@ -11,7 +11,20 @@ from typing import Annotated
 
 import typer
 
-from interlith.launchers.verbs import bader, build, engines, results, retry, run, scan, status, systems
+from interlith.launchers.verbs import (
+    bader,
+    build,
+    cdd,
+    dissociate,
+    engines,
+    levels,
+    results,
+    retry,
+    run,
+    scan,
+    status,
+    systems,
+)
 from interlith.structures.errors import InterlithError
 
 INTERRUPTED = 130
@@ -33,6 +46,9 @@ VERBS: dict[str, Callable[..., None]] = {
     "status": status.status,
     "retry": retry.retry,
     "bader": bader.bader,
+    "cdd": cdd.cdd,
+    "levels": levels.levels,
+    "dissociate": dissociate.dissociate,
 }
 for name, verb in VERBS.items():
     app.command(name)(verb)

@@ -11,7 +11,7 @@ from interlith.structures.records import AdlayerModel, InterfaceModel, Miller, M
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from interlith.launchers.results import Answer
+    from interlith.analysis.records import AdlayerRecord, InterfaceRecord
 
 
 def face_name(slab: SlabFacts) -> str:
@@ -58,7 +58,7 @@ def save(figure: Figure, path: Path) -> Path:
     return path
 
 
-def record_picture(record: Answer, path: Path) -> Path:
+def record_picture(record: InterfaceRecord | AdlayerRecord, path: Path) -> Path:
     """Draw an interface or an adlayer before and after relaxation, in two views; return the file."""
     from interlith.analysis.plots import interface_figure
     from interlith.structures.geometry import from_text

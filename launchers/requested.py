@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os.path
+import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from importlib.metadata import PackageNotFoundError, version
@@ -17,15 +18,24 @@ from jobflow import Flow
 from interlith.launchers.options import Face, parse_face
 from interlith.structures.errors import RequestError
 from interlith.structures.geometry import digest
+from interlith.structures.library import canonical_molecule, system_names
 from interlith.workflows.engines.contract import EngineChoice
 from interlith.workflows.forms import materials
 from interlith.workflows.presets import Preset, preset
-from interlith.workflows.spec import SystemSpec, from_sides, load_system, names_molecule, refuse_unnamed, settings_from
+from interlith.workflows.spec import (
+    SystemSpec,
+    from_molecules,
+    from_sides,
+    load_system,
+    names_molecule,
+    refuse_unnamed,
+    settings_from,
+)
 from interlith.workflows.study import check, engine_for, screening_for, study
 
 VERSIONS_IN_KEY = (
     *("interlith", "ase", "atomate2", "jobflow", "pymatgen", "rdkit"),
-    *("chgnet", "sevenn", "torch", "tblite", "dftd3"),
+    *("chgnet", "sevenn", "torch", "tblite", "dftd3", "pyscf"),
 )
 
 
@@ -148,6 +158,58 @@ def requested_specs(words: Sequence[str], sides: Sides, everything: Sequence[str
         raise RequestError("no system given", "command line", "name one: see `interlith systems`, or give --a and --b")
     settings = settings_from(word for word in words if "=" in word)
     return [spec.changed(settings) for spec in specs] if settings else specs
+
+
+def stem(text: str) -> str:
+    """Return what a molecule is called in the name of its system: letters and digits of its library name.
+
+    Examples
+    --------
+    >>> stem("P-DOL"), stem("pdol"), stem("d-PVDF-HFP")
+    ('pdol', 'pdol', 'dpvdfhfp')
+    """
+    known = canonical_molecule(text) or (Path(text).stem if os.path.isfile(text) else text)  # noqa: PTH113 SMILES
+    return re.sub(r"[^a-z0-9]+", "", known.lower())[:40] or "molecule"
+
+
+def plan_of_molecules(
+    name: str, members: Sequence[Mapping[str, Any]], preset_name: str, engine: str | None, *, solvent: str | None
+) -> Plan:
+    """Return how a system of molecules is computed: the built-in one of that name if it says the same, else a new one.
+
+    Parameters
+    ----------
+    name
+        Of the system.
+    members
+        Per molecule the keys of a file's `[[molecules]]`; None leaves a key out.
+    preset_name, engine
+        As typed.
+    solvent
+        As typed; None for the preset's.
+
+    Raises
+    ------
+    RequestError
+        If a value is wrong.
+    """
+    told = [{key: value for key, value in member.items() if value is not None} for member in members]
+    named = [canonical_molecule(str(member["molecule"])) or str(member["molecule"]) for member in members]
+    spec = built_in(name, named) if all(set(member) <= {"molecule", "role"} for member in told) else None
+    if spec is None:
+        spec = from_molecules(name, told)
+    if solvent is not None:
+        spec = spec.changed({"calculation": {"solvent": solvent}})
+    chosen = preset(preset_name)
+    return Plan(spec, chosen, requested_engine(engine) if engine else engine_for(spec, chosen))
+
+
+def built_in(name: str, molecules: Sequence[str]) -> SystemSpec | None:
+    """Return the built-in system of a name if it is of these molecules; None otherwise."""
+    if name not in system_names():
+        return None
+    spec = load_system(name)
+    return spec if set(molecules) <= set(materials(spec.recipe)) else None
 
 
 def spec_of_sides(sides: Sides) -> SystemSpec:

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from functools import singledispatch
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from interlith.analysis.records import AdlayerRecord, AnswerRecord, InterfaceRecord, PlacementOutcome, RegistryOutcome
-from interlith.launchers.pictures import side_names
+from interlith.analysis.dissociation import DissociationRecord
+from interlith.analysis.levels import LevelsRecord
+from interlith.analysis.records import (
+    AdlayerRecord,
+    AnswerRecord,
+    InterfaceRecord,
+    PlacementOutcome,
+    RegistryOutcome,
+    ResultRecord,
+)
+from interlith.launchers import molecules
+from interlith.launchers.molecules import Table
+from interlith.launchers.output import shown
+from interlith.launchers.pictures import record_picture, side_names
 
 ENDED = ("converged", "largest force, eV/Å", "force calls")
 BOUND = ("E_bind, eV", *ENDED)
@@ -34,7 +47,7 @@ class Candidates(NamedTuple):
 
 
 @singledispatch
-def subject(record: AnswerRecord) -> str:
+def subject(record: ResultRecord) -> str:
     """Return in one line what the record is of."""
     raise TypeError(f"no words for a {type(record).__name__}")
 
@@ -43,6 +56,63 @@ def subject(record: AnswerRecord) -> str:
 def candidates(record: AnswerRecord) -> Candidates:
     """Return the candidates behind a record."""
     raise TypeError(f"no candidates in a {type(record).__name__}")
+
+
+@singledispatch
+def details(record: ResultRecord) -> dict[str, Any]:
+    """Return what ``--json`` says of a record besides what all records have."""
+    assert isinstance(record, AnswerRecord)
+    relaxed = candidates(record).name
+    document = record.model_dump(mode="json", include={relaxed, "contact", "model", "relaxed_xyz"})
+    return {name: document[name] for name in (relaxed, "contact", "model", "relaxed_xyz")}
+
+
+@singledispatch
+def tables(record: ResultRecord) -> list[Table]:
+    """Return the tables below the quantities."""
+    assert isinstance(record, AnswerRecord)
+    relaxed = candidates(record)
+    return [Table(relaxed.title, relaxed.columns, relaxed.rows)]
+
+
+@singledispatch
+def said(record: ResultRecord) -> list[str]:
+    """Return what is said below the tables."""
+    assert isinstance(record, AnswerRecord)
+    contact = record.contact
+    return [
+        f"Contact: {'a reaction took place' if contact.reacted else 'no reaction'}: {contact.why}.",
+        f"  shortest distance across it {shown(contact.min_distance_before_A)} → "
+        f"{shown(contact.min_distance_after_A)} Å; largest displacement {shown(contact.largest_displacement_A)} Å",
+    ]
+
+
+@singledispatch
+def geometries(record: ResultRecord) -> dict[str, str]:
+    """Return the geometries of a record, by file name."""
+    assert isinstance(record, InterfaceRecord | AdlayerRecord)
+    return {"before.extxyz": record.model.xyz, "relaxed.extxyz": record.relaxed_xyz}
+
+
+@singledispatch
+def drawing(record: ResultRecord, folder: Path) -> Path:
+    """Draw a record into a folder and return the file."""
+    assert isinstance(record, InterfaceRecord | AdlayerRecord)
+    return record_picture(record, folder / "interface.png")
+
+
+subject.register(DissociationRecord, molecules.dissociation_subject)
+subject.register(LevelsRecord, molecules.levels_subject)
+details.register(DissociationRecord, molecules.dissociation_details)
+details.register(LevelsRecord, molecules.levels_details)
+tables.register(DissociationRecord, molecules.dissociation_tables)
+tables.register(LevelsRecord, molecules.levels_tables)
+said.register(DissociationRecord, molecules.dissociation_said)
+said.register(LevelsRecord, molecules.levels_said)
+geometries.register(DissociationRecord, molecules.dissociation_geometries)
+geometries.register(LevelsRecord, molecules.levels_geometries)
+drawing.register(DissociationRecord, molecules.dissociation_drawing)
+drawing.register(LevelsRecord, molecules.levels_drawing)
 
 
 @subject.register

@@ -33,8 +33,8 @@ class Calculation(Record):
     )
     screening: str | None = Field(default=None, description="engine that ranks placements; None: a cheap one")
     screening_calls: int | None = Field(default=None, ge=1, description="force calls a placement is ranked by")
-    conformers: int | None = Field(default=None, ge=1, description="of each molecule: how many the engine computes")
-    candidates: int | None = Field(default=None, ge=1, description="geometries of a complex that screening relaxes")
+    refined: int | None = Field(default=None, ge=1, description="conformers of each molecule that the engine computes")
+    starts: int | None = Field(default=None, ge=1, description="geometries of each molecule that screening relaxes")
     geometry: str | None = Field(default=None, description="engine that brings conformers to rest; None: screening's")
     geometry_options: dict[str, Option] | None = None
     solvent: str | None = Field(default=None, description="name or dielectric constant; 'none': the gas phase alone")
@@ -69,6 +69,8 @@ class Preset(Record):
     placements: int = Field(ge=1)
     screening: str | None = Field(default=None, description="engine that ranks placements; None: the one that answers")
     screening_calls: int = Field(ge=1)
+    refined: int = Field(ge=1, description="conformers of a molecule by itself that the engine computes")
+    starts: int = Field(ge=1, description="geometries of a molecule by itself that screening relaxes")
     geometry: str | None = None
     geometry_options: dict[str, Option] = Field(default_factory=dict)
     solvent: str | None = None
@@ -129,6 +131,8 @@ _ALL = (
         conformers=6,
         placements=3,
         screening_calls=8,
+        refined=1,
+        starts=12,
     ),
     Preset(
         name="default",
@@ -145,6 +149,8 @@ _ALL = (
         conformers=6,
         placements=6,
         screening_calls=12,
+        refined=3,
+        starts=24,
     ),
     Preset(
         name="paper",
@@ -161,6 +167,8 @@ _ALL = (
         conformers=8,
         placements=10,
         screening_calls=20,
+        refined=5,
+        starts=60,
     ),
 )
 

@@ -190,6 +190,29 @@ def from_sides(
     return _spec({"name": name, "title": title, "kind": kind, **_merged(sides, known)}, "command line")
 
 
+def from_molecules(name: str, members: Iterable[Mapping[str, Any]]) -> SystemSpec:
+    """Return a system of molecules alone.
+
+    Parameters
+    ----------
+    name
+        Of the system.
+    members
+        Per molecule the keys of a file's ``[[molecules]]``.
+
+    Raises
+    ------
+    RequestError
+        For a key or value that is not valid.
+
+    Examples
+    --------
+    >>> from_molecules("levels-dme", [{"molecule": "DME"}]).kind
+    'molecules'
+    """
+    return _spec({"name": name, "kind": "molecules", "molecules": [dict(one) for one in members]}, "command line")
+
+
 def names_molecule(text: str) -> bool:
     """Return whether a side, as typed, is a molecule; a crystal's name or an existing file of a crystal wins."""
     from interlith.structures.molecule_files import is_molecule_file

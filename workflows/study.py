@@ -190,8 +190,8 @@ def _molecules(spec: SystemSpec, preset: Preset, engine: EngineChoice) -> Flow:
         screening=screening_for(spec, preset, engine),
         geometry=rest if adjusted.geometry else None,
         solvent=None if adjusted.solvent == "none" else adjusted.solvent,
-        conformers=adjusted.conformers,
-        starts=adjusted.candidates,
+        conformers=adjusted.refined,
+        starts=adjusted.starts,
     )
     maker = DissociationMaker if _is_salt(resolved.recipe) else LevelsMaker
     return maker(preset=adjusted, engine=engine, methods=methods, name=_title(spec, preset, engine)).make(

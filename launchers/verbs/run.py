@@ -50,7 +50,7 @@ def run(
     documents, failed = [], []
     for plan in plans:
         try:
-            documents.append(_shown(plan, as_json) if dry_run else _computed(plan, chosen, as_json))
+            documents.append(_shown(plan, as_json) if dry_run else computed(plan, chosen, as_json))
         except ComputationError as error:
             if len(plans) == 1:
                 raise
@@ -91,7 +91,7 @@ def _shown(plan: Plan, as_json: bool) -> dict[str, Any]:
     }
 
 
-def _computed(plan: Plan, chosen: Settings, as_json: bool) -> dict[str, Any]:
+def computed(plan: Plan, chosen: Settings, as_json: bool) -> dict[str, Any]:
     """Compute one system, or go on with it, and say what came out."""
     from interlith.launchers.answers import answer, print_answer, write_files
     from interlith.launchers.output import say, stray_output_to_stderr

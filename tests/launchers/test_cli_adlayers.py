@@ -101,7 +101,6 @@ def test_a_dry_run_says_the_jobs_and_the_screening_decides_the_key(capfd):
         (["scan", "--a", "Cu", "--b", "DME"], "'DME' is a molecule, a scan is of two crystals (--b)"),
         (["run", *SIDES, "--engine", "emt"], "engine 'emt' does not know"),
         (["run", *SIDES, "--engine", "ase.calculators.emt.EMT+d3bj"], "functional behind it is unknown"),
-        (["run", "litfsi"], "can be built, not run yet"),
         (["run", *SIDES, "interface.max_strain=0.1"], "'interface'"),
     ],
 )

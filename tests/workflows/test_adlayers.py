@@ -167,12 +167,6 @@ def test_an_engine_that_cannot_is_refused_before_anything_runs(engine, told):
             check(screening, QUICK, EMT_OF_ALL)
 
 
-@pytest.mark.parametrize("name", ["litfsi", "levels-electrolyte"])
-def test_a_kind_without_a_flow_is_refused_with_what_can_be_done(name):
-    with pytest.raises(RequestError, match=f"can be built, not run yet.*interlith build {name}"):
-        check(load_system(name), QUICK)
-
-
 def test_a_molecule_that_is_none_is_refused():
     with pytest.raises(RequestError, match="no-such-molecule"):
         check(water_on_copper().changed({"side_b": {"molecule": "no-such-molecule"}}), QUICK, EMT_OF_ALL)
