@@ -24,8 +24,8 @@ TABLE = Path(__file__).with_suffix(".toml")
 HEAD = "# Written by tests/recorded/placements.py; what the fields mean stands in README.md beside it.\n"
 PRESET = PRESETS["quick"].of_kind("adlayer")
 ENGINE = EngineChoice(name="sevennet-0", dispersion="d3bj")
-SCREENING_CALLS, FMAX_EV_A = 6, 0.10
-"""Fewer calls than the preset's 8 and coarser than its 0.05 eV/Å, to afford several seeds."""
+FMAX_EV_A = 0.10
+"""Coarser than the preset's 0.05 eV/Å, to afford several seeds."""
 TIMES = 10
 """How much larger the search is that the others are held against: candidates, conformers and placements kept."""
 SEEDS = range(10)
@@ -60,8 +60,8 @@ def effort_of(calls: int) -> Effort:
 
 def slab_of(system: str) -> RestedSlab:
     """Return the slab that all searches of a system share, at rest."""
-    recipe, effort = recipe_of(system, 0, 1), effort_of(PRESET.max_calls)
-    return rest_slab(recipe, relax_bulk(recipe.side_a, effort.finer(2.5)), effort)
+    recipe, effort = recipe_of(system, 0, 1), effort_of(PRESET.max_calls).finer(5)
+    return rest_slab(recipe, relax_bulk(recipe.side_a, effort), effort)
 
 
 def search(system: str, slab: RestedSlab, seed: int, times: int) -> Row:
@@ -69,7 +69,7 @@ def search(system: str, slab: RestedSlab, seed: int, times: int) -> Row:
     recipe, effort = recipe_of(system, seed, times), effort_of(PRESET.max_calls)
     molecules = shape(recipe, effort)
     models = place(recipe, slab, molecules)
-    batches = [screen(models, batch, effort_of(SCREENING_CALLS)) for batch in range(BATCHES)]
+    batches = [screen(models, batch, effort_of(PRESET.screening_calls)) for batch in range(BATCHES)]
     ranking = rank(batches, PRESET.placements * times)
     relaxed = [one for k in range(len(ranking.chosen)) if (one := relax_placement(ranking, k, effort)) is not None]
     return {
@@ -126,7 +126,7 @@ def judged(rows: Sequence[Row]) -> list[Row]:
                 "system": large["system"],
                 "engine": f"{ENGINE.name}+{ENGINE.dispersion}",
                 "fmax_eV_A": FMAX_EV_A,
-                "screening_calls": SCREENING_CALLS,
+                "screening_calls": PRESET.screening_calls,
                 "seeds": [row["seed"] for row in small],
                 "above_eV": above,
                 "hit_fraction": sum(one <= NEAR_EV for one in above) / len(above),
@@ -163,6 +163,7 @@ def record(row: Row) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         rows = {(one["system"], -one["times"], one["seed"]): one for one in [*recorded(), row]}
         TABLE.write_text(written([rows[key] for key in sorted(rows)]), encoding="utf-8")
+        TABLE.write_text(written(recorded()), encoding="utf-8")  # verdicts of the numbers as they stand there
 
 
 def main(systems: Sequence[str]) -> None:

@@ -9,7 +9,6 @@ from recorded.placements import (
     HEAD,
     NEAR_EV,
     PRESET,
-    SCREENING_CALLS,
     SYSTEMS,
     TABLE,
     TIMES,
@@ -82,7 +81,7 @@ def test_the_search_finds_what_one_of_ten_times_its_size_finds(system):
 def test_a_search_did_what_the_preset_asks(one):
     assert one["atoms"] <= 80
     assert one["candidates"] == PRESET.candidates * one["times"]
-    assert one["calls_screening"] <= SCREENING_CALLS * one["candidates"]
+    assert one["calls_screening"] <= PRESET.screening_calls * one["candidates"]
     kept = len(one["relaxed_eV"])
     assert kept == min(PRESET.placements * one["times"], one["candidates"] - one["alike"])
     assert len(one["screened_eV"]) == len(one["conformer_of"]) == kept
