@@ -6,11 +6,15 @@ import cells
 import contract
 import numpy as np
 import pytest
+from ase import Atoms
+from ase.build import molecule
 from ase.units import GPa, Hartree, J, m
-from recorded.cp2k_cases import CRYSTAL, FOLDER, LIF_A, LIF_SLAB_A, VOLUMES, Case, cases, lithium_hydride
+from recorded.cp2k_cases import FOLDER, LIF_A, LIF_SLAB_A, VOLUMES, Case, cases, lithium_hydride
 from recorded.cp2k_runs import choice_of, compute, key_of
 
 from interlith.workflows.engines.catalogue import load
+from interlith.workflows.engines.contract import EngineChoice
+from interlith.workflows.engines.electronic import Wanted, electronic
 
 JOULE_PER_M2 = J / m**2
 # Computed before this engine was, from inputs written by hand; D3(BJ) was CP2K's own, 0.04 mHa lower on the slab.
@@ -129,13 +133,10 @@ def test_the_binding_of_an_oligomer_comes_out_again():
     assert whole - slab - oligomer == pytest.approx(BOUND_BY_HAND_EV, abs=0.01)
 
 
+SAME = {"restart": False, "eps_scf": 1e-7}
 LONG = [
-    pytest.param(
-        Case(cells.rattled(lithium_hydride()), CRYSTAL | {"kpoints": "1 1 1", "restart": False}), id="LiH, OT"
-    ),
-    pytest.param(
-        Case(cells.lithium(), {"kpoints": "2 2 2", "restart": False, "eps_scf": 1e-7}), id="Li, smeared, k-points"
-    ),
+    pytest.param(Case(cells.rattled(lithium_hydride()), SAME | {"cutoff_Ry": 300.0, "kpoints": "1 1 1"}), id="LiH, OT"),
+    pytest.param(Case(cells.lithium(), SAME | {"kpoints": "2 2 2"}), id="Li, smeared, k-points"),
 ]
 CLAUSES = (
     contract.forces_are_the_energys_slope,
@@ -155,3 +156,37 @@ def test_the_engine_keeps_the_contract(case, clause, tmp_path, monkeypatch):
     """Not that a shift leaves the energy: grids of plane waves break that by a few meV at these cut-offs."""
     monkeypatch.chdir(tmp_path)
     clause(load(choice_of(case)), case.atoms)
+
+
+@pytest.mark.nightly
+def test_vacuum_is_flat_on_both_sides_of_a_corrected_layer(tmp_path, monkeypatch):
+    """A layer of LiH: two plateaus apart by its dipole over ε0 and the area, and none of the field between images."""
+    monkeypatch.chdir(tmp_path)
+    layer = Atoms("LiH", [[2, 2, 2], [2, 2, 3.6]], cell=[4, 4, 16], pbc=True)
+    choice = EngineChoice(name="cp2k", options={"cutoff_Ry": 200.0, "kpoints": "1 1 1"})
+    found = electronic(layer, choice, Wanted(density=True, potential=True))
+    assert "surface dipole corrected" in found.rung
+    profile = found.potential.values_e_A3.mean(axis=(0, 1))
+    heights = found.potential.origin_A[2] + np.arange(len(profile)) / len(profile) * 16
+    above, below = (profile[np.abs(heights - z) < 1] for z in (3.6 + 3.7, -3.0))
+    assert np.ptp(above) < 0.02 and np.ptp(below) < 0.02
+    electrons = found.density.values_e_A3.sum(axis=(0, 1)) * found.density.voxel_A3
+    dipole_eA = 3 * 2.0 + 1 * 3.6 - electrons @ heights
+    coulomb_eV_A = 14.3996
+    assert above.mean() - below.mean() == pytest.approx(-4 * np.pi * coulomb_eV_A * dipole_eA / 16, rel=0.03)
+
+
+@pytest.mark.nightly
+def test_the_level_of_a_molecule_is_the_same_alone_and_in_a_cell(tmp_path, monkeypatch):
+    """Water's HOMO by PBE is at −7.2 eV against vacuum; in a cell, against the potential at its edge."""
+    monkeypatch.chdir(tmp_path)
+    choice = EngineChoice(name="cp2k", options={"cutoff_Ry": 250.0})
+    water = molecule("H2O")
+    alone = electronic(water, choice, Wanted(orbitals=True)).levels
+    water.set_cell([9, 9, 9])
+    water.center()
+    water.pbc = True
+    found = electronic(water, choice, Wanted(orbitals=True, potential=True))
+    assert (alone.zero, found.levels.zero) == ("vacuum", "cell average")
+    assert alone.homo_eV == pytest.approx(-7.2, abs=0.15)
+    assert found.levels.homo_eV - found.potential.values_e_A3[0, 0, 0] == pytest.approx(alone.homo_eV, abs=0.1)
