@@ -186,7 +186,7 @@ def test_a_placement_that_is_not_whole_is_refused_before_it_is_relaxed(record):
 def test_ions_keep_their_order_where_an_engine_knows_no_charge():
     recipe = from_sides("Cu", "TFSI-", "100").resolved("quick").recipe
     found = shape(recipe, Effort(engine=EMT_OF_ALL, fmax_eV_A=0.1, max_calls=5))
-    assert len(found) == recipe.conformers
+    assert 3 <= len(found) <= recipe.conformers
     assert all(one.facts.charge_e == -1 and "EMT" not in (one.facts.ranked_by or "") for one in found)
     beyond = recipe.model_copy(update={"side_b": recipe.side_b.model_copy(update={"conformer": 90})})
     with pytest.raises(RequestError, match="conformer 90 of TFSI-"):

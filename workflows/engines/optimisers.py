@@ -23,8 +23,9 @@ OPTIMISER = "trust-region BFGS on springs between neighbours"
 FIRST_STEP_A, LONGEST_STEP_A, LEAST_STEP_A = 0.2, 0.4, 0.001
 MEMORY = 100
 LEAST_CURVATURE_EV_A2 = 1e-3
-NOISE_EV, NOISE_PART = 1e-4, 1e-6
-"""Of a learned engine's energy in single precision: changes below it say nothing."""
+NOISE_EV = 5e-6
+"""Per atom, of a learned engine's energy in single precision: changes below it say nothing. A part of the total
+would be no measure: all-electron totals are ten thousand times those of learned engines, and exact to nine digits."""
 STRESS_PER_FORCE_A2 = 0.02
 """Stress counts as a force of its value divided by this: 0.03 eV/Å is 0.1 GPa."""
 MODULUS_EV_A3 = 0.6
@@ -263,7 +264,7 @@ def descend(landscape: Terrain, fmax: float) -> tuple[tuple[float, ...], bool]:
         new_energy, new_slope = landscape.look()
         steps.append(step.ravel())
         rises.append(damped(curvature, step.ravel(), (new_slope - slope).ravel()))
-        noise = max(NOISE_EV, NOISE_PART * abs(energy))
+        noise = NOISE_EV * len(landscape.atoms)
         radius = _next_radius(radius, longest(step), (new_energy - energy) / foretold if foretold < -noise else 1.0)
         if new_energy <= energy + noise or longest(new_slope) < longest(slope) / 2:
             place, energy, slope = place + step, new_energy, new_slope

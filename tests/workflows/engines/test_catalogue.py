@@ -103,7 +103,8 @@ def test_a_calculator_without_stress_is_seen_by_its_dotted_path():
 
 
 def test_a_missing_package_is_told_with_its_cure_and_nothing_else_runs(monkeypatch):
-    # The one thing set aside is the interpreter's list of what is installed.
+    # The one thing set aside is the interpreter's list of what is installed; engines loaded before are forgotten.
+    catalogue._loaded.cache_clear()
     monkeypatch.setattr(catalogue, "_version", lambda name: None if name == "sevenn" else "1.0")
     with pytest.raises(RequestError, match=r"'sevennet-0' needs sevenn.*pip install 'interlith\[sevennet\]'"):
         catalogue.load(EngineChoice(name="sevennet-0"))

@@ -55,6 +55,29 @@ def test_ends_at_rest_and_lower(slab_outcome):
     assert slab_outcome.energies_eV[-1] == slab_outcome.energy_eV < slab_outcome.energies_eV[0]
 
 
+class Shifted(EMT):
+    """EMT with a constant added, as the cores add to an all-electron energy."""
+
+    def calculate(self, *args, **kwargs):
+        super().calculate(*args, **kwargs)
+        for name in ("energy", "free_energy"):
+            self.results[name] -= 50_000.0
+
+
+def test_a_constant_in_the_energy_changes_no_step():
+    """All-electron totals are 1e4 times those of learned engines: what counts as noise must not grow with them."""
+    ways = []
+    for calculator in (EMT(), Shifted()):
+        start = fcc111("Al", (2, 2, 2), vacuum=7)
+        start.rattle(0.1, seed=4)
+        start.calc = calculator
+        ways.append(minimise(start, fmax=0.005))
+    plain, shifted = ways
+    assert shifted.converged and len(shifted.energies_eV) == len(plain.energies_eV)
+    assert shifted.atoms.positions == pytest.approx(plain.atoms.positions, abs=1e-4)
+    assert np.array(shifted.energies_eV) + 50_000 == pytest.approx(np.array(plain.energies_eV), abs=1e-6)
+
+
 def test_energy_falls_at_each_accepted_step(slab_outcome):
     assert max(np.diff(slab_outcome.energies_eV)) < 1e-3
 
