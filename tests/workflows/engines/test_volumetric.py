@@ -15,7 +15,7 @@ from pymatgen.core import Structure
 from pymatgen.io.vasp import Chgcar, Locpot, Poscar
 
 from interlith.structures.errors import RequestError
-from interlith.workflows.engines.volumetric import read_density, read_potential, write_cube
+from interlith.workflows.engines.volumetric import read_density, read_fields, read_potential, write_cube
 
 ORIGIN = (-1.5, 0.25, 3.0)
 
@@ -77,6 +77,13 @@ def test_a_chgcar_is_divided_by_its_volume(tmp_path):
     assert read.total_e == pytest.approx(12.0, abs=1e-6)
 
 
+def _with_word(text, line, word, new):
+    lines = text.splitlines()
+    words = lines[line].split()
+    lines[line] = " ".join([*words[:word], new, *words[word + 1 :]])
+    return "\n".join(lines)
+
+
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
@@ -84,6 +91,13 @@ def test_a_chgcar_is_divided_by_its_volume(tmp_path):
         (lambda text: text + " 0.1", "more values than its header says"),
         (lambda text: text.replace("0.0", "nan", 40), "not a finite number|not a cube"),
         (lambda text: "\n".join(text.splitlines()[:4]), "not a cube"),
+        (lambda text: _with_word(text, 3, 0, "999999999999"), "its header says"),
+        (lambda text: _with_word(text, 2, 0, "999999999999"), "a cube of 999999999999 atoms"),
+        (lambda text: _with_word(text, 2, 0, "3"), "not a cube: atom 3 of 3"),
+        (lambda text: _with_word(text, 6, 0, "300"), "not a cube: atom 1 of 2"),
+        (lambda text: _with_word(text, 6, 0, "3.5"), "not a cube: atom 1 of 2"),
+        (lambda text: _with_word(text, 8, 1, "*****"), "1 values, its header says|not a cube"),
+        (lambda text: "\n".join([*text.splitlines()[2:8], *text.splitlines()[:2]]), "not a cube"),
         (lambda _: "two words\n", "not a cube"),
         (lambda _: "", "not a cube"),
     ],
@@ -93,6 +107,66 @@ def test_a_spoilt_cube_is_refused_in_one_line(cube, spoil, told):
     with pytest.raises(RequestError, match=told) as refusal:
         read_density(cube)
     assert "\n" not in str(refusal.value)
+
+
+def chgcar(folder, density, **more):
+    atoms = density.atoms
+    structure = Structure(atoms.cell.array, list(atoms.symbols), atoms.positions, coords_are_cartesian=True)
+    with warnings.catch_warnings(action="ignore"):
+        sets = {"total": density.values_e_A3} | more
+        volumetric = Chgcar(Poscar(structure), {name: values * structure.volume for name, values in sets.items()})
+        volumetric.write_file(str(folder / "CHGCAR"))
+    return folder / "CHGCAR"
+
+
+def test_the_second_set_of_a_chgcar_is_the_spin(density, tmp_path):
+    file = chgcar(tmp_path, density, diff=density.values_e_A3 / 5)
+    lines = file.read_text().splitlines()
+    second = [k for k, line in enumerate(lines) if line.split() == lines[11].split()][1]
+    lines[second:second] = ["augmentation occupancies   1  4", " 0.1 0.2 0.3 0.4", " 0.1 0.2"]
+    file.write_text("\n".join(lines))
+    read, spin = read_fields(file)
+    assert read.total_e == pytest.approx(12.0, abs=1e-6)
+    assert spin.total_e == pytest.approx(2.4, abs=1e-6)
+    assert read_fields(chgcar(tmp_path, density)).spin is None
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda text: text[: len(text) // 2], "values, its header says"),
+        (lambda text: "\n".join(text.splitlines()[:9]), "not a whole CHGCAR"),
+        (lambda text: _with_word(text, 11, 1, "99999999999"), "no room for the values"),
+        (lambda text: _with_word(text, 11, 1, "-4"), "no room for the values"),
+        (lambda text: _with_word(text, 2, 0, "a"), "not a whole CHGCAR"),
+        (lambda text: _with_word(text, 6, 0, "7"), "not a whole CHGCAR"),
+    ],
+)
+def test_a_spoilt_chgcar_is_refused_in_one_line(density, tmp_path, spoil, told):
+    file = chgcar(tmp_path, density)
+    file.write_text(spoil(file.read_text()))
+    with pytest.raises(RequestError, match=told) as refusal:
+        read_fields(file)
+    assert "\n" not in str(refusal.value)
+
+
+def test_open_and_periodic_cubes_are_told_apart_or_as_said(tmp_path):
+    cut = lithium_fluoride()
+    cut.set_cell([4.6, 6.0, 6.0])  # the walls cut off Li and F alike
+    cut.positions[:, 0] -= 1.4
+    whole = gaussian_density(cut, (2.1, 9.9), (0.6, 0.6), step_A=0.1)
+    half = whole.values_e_A3.shape[0] // 2
+    for values, expected in (
+        (whole.values_e_A3, (True, True, True)),
+        (np.roll(whole.values_e_A3, half, axis=0), (True, True, True)),
+        (np.roll(whole.values_e_A3, half, axis=0)[: 2 * half - 5], (False, True, True)),
+    ):
+        atoms = cut.copy()
+        atoms.cell[0, 0] = 0.1 * len(values)
+        file = write_cube(replace(whole, atoms=atoms, values_e_A3=values), tmp_path / "ends.cube")
+        assert read_density(file).periodic == expected
+        assert read_density(file, periodic=False).periodic == (False, False, False)
+        assert read_density(file, periodic=True).periodic == (True, True, True)
 
 
 @pytest.mark.parametrize("name", ["CHGCAR", "notes.txt", "missing.cube"])
