@@ -11,7 +11,7 @@ from rdkit import Chem
 
 from interlith.structures import library
 from interlith.structures.errors import RequestError
-from interlith.structures.graphs import to_mol
+from interlith.structures.graphs import to_model, to_mol
 from interlith.structures.records import MoleculeModel, MoleculeRecipe
 from interlith.structures.smiles import canonical
 
@@ -63,6 +63,20 @@ def same_molecule(one: MoleculeModel, other: MoleculeModel) -> bool:
 def in_one_piece(model: MoleculeModel) -> bool:
     """Return whether a model is a single molecule or ion."""
     return len(_parts(model)) == 1
+
+
+def in_order_of(model: MoleculeModel, like: MoleculeModel) -> MoleculeModel:
+    """Return a geometry with its atoms in the order of another model of the same constitution.
+
+    Raises
+    ------
+    RequestError
+        If the two are not of one constitution.
+    """
+    if not same_molecule(model, like):
+        raise RequestError(f"{model.name} ({model.facts.smiles}) is not {like.name} ({like.facts.smiles})", "molecule")
+    order = list(to_mol(model).GetSubstructMatch(to_mol(like)))
+    return to_model(to_mol(like), model.atoms.positions[order], like.name, model.facts.origin)
 
 
 class Leaving(NamedTuple):

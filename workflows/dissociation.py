@@ -30,7 +30,15 @@ from interlith.structures.errors import RequestError
 from interlith.structures.geometry import from_text
 from interlith.structures.molecules import conformers, molecule
 from interlith.structures.records import MoleculeModel, MoleculeRecipe, MoleculesRecipe, Record
-from interlith.structures.salts import anion_in, in_one_piece, ions_of, same_molecule, shell, shortest_hold_A
+from interlith.structures.salts import (
+    anion_in,
+    in_one_piece,
+    in_order_of,
+    ions_of,
+    same_molecule,
+    shell,
+    shortest_hold_A,
+)
 from interlith.workflows.efforts import Effort, PresetMaker, named_job, searched
 from interlith.workflows.engines.catalogue import find, load, require
 from interlith.workflows.engines.contract import EngineChoice
@@ -146,13 +154,15 @@ class DissociationMaker(PresetMaker):
     def _searches(self, salt: Salt) -> dict[Part, Job]:
         """Return the jobs that find the conformers of every part."""
         methods = self.methods
-        alone: dict[Part, MoleculeRecipe] = {"cation": salt.cation, "anion": salt.anion, "salt": salt.salt}
+        alone: dict[Part, MoleculeRecipe] = {"cation": salt.cation, "anion": salt.anion}
         if salt.host:
             alone["host"] = salt.host
         found = {
             part: named_job(search, f"conformers of {told_part(part, salt)}", part, recipe, methods)
             for part, recipe in alone.items()
         }
+        ions = (found["anion"].output, found["cation"].output)
+        found["salt"] = named_job(pair, f"conformers of {told_part('salt', salt)}", salt.salt, *ions, methods)
         guests: dict[Part, Part] = {"cation": "host+cation", "salt": "host+salt", "anion": "host+anion"}
         for guest, part in guests.items() if salt.host else ():
             name = f"conformers of {told_part(part, salt)}"
@@ -215,6 +225,19 @@ def told_part(part: Part, salt: Salt) -> str:
 def search(part: Part, recipe: MoleculeRecipe, methods: Methods) -> Search:
     """Find the conformers of one molecule, ion or salt, relaxed and ranked by the cheap engine."""
     return ranked_search(part, conformers(recipe, k=methods.starts), "embedded and folded", methods.screening)
+
+
+def pair(recipe: MoleculeRecipe, anion: Search, cation: Search, methods: Methods) -> Search:
+    """Find the conformers of a salt: embedded, and its lowest anions with the cation in several sites.
+
+    What the cheap engine makes of the free anion is no good start everywhere, nor is the force field's: for LiTFSI each
+    of the two finds minima that the other misses.
+    """
+    embedded = conformers(recipe, k=methods.starts)
+    each = -(-methods.starts // len(anion.models))
+    docked = [one for left in anion.models for one in complexes(left, cation.models[0], k=each)]
+    starts = [*embedded, *(in_order_of(one, embedded[0]) for one in docked)]
+    return ranked_search("salt", starts, "embedded, and docked to conformers of the anion", methods.screening)
 
 
 def dock(part: Part, host: Search, guest: Search, methods: Methods) -> Search:

@@ -7,7 +7,15 @@ from interlith.structures.complexes import complexes
 from interlith.structures.errors import RequestError
 from interlith.structures.molecules import molecule
 from interlith.structures.records import MoleculeRecipe
-from interlith.structures.salts import anion_in, in_one_piece, ions_of, same_molecule, shell, shortest_hold_A
+from interlith.structures.salts import (
+    anion_in,
+    in_one_piece,
+    in_order_of,
+    ions_of,
+    same_molecule,
+    shell,
+    shortest_hold_A,
+)
 
 
 def built(text, **fields):
@@ -49,6 +57,20 @@ def test_the_anion_is_known_in_a_salt_and_in_a_complex_by_its_charge():
     assert (found.charge_e, int(found.atoms.sum())) == (-1, 15)
     assert "S2" in whole.atoms[found.atoms].get_chemical_formula()
     assert not in_one_piece(salt) and in_one_piece(built("DME"))
+
+
+def test_a_docked_pair_takes_the_order_of_the_salt_and_stays_where_it_is():
+    salt, docked = built("LiTFSI"), complexes(built("TFSI-"), built("Li+"), k=1)[0]
+    found = in_order_of(docked, salt)
+    assert found.atoms.get_chemical_symbols() == salt.atoms.get_chemical_symbols()
+    assert (found.facts.bonds, found.name) == (salt.facts.bonds, salt.name)
+    bonds = [found.atoms.get_distance(i, j) for i, j, _ in found.facts.bonds]
+    assert max(bonds) < 2.1
+    assert sorted(found.atoms.get_all_distances().ravel()) == pytest.approx(
+        sorted(docked.atoms.get_all_distances().ravel()), abs=1e-6
+    )
+    with pytest.raises(RequestError, match="is not LiTFSI"):
+        in_order_of(built("LiFSI"), salt)
 
 
 def test_a_molecule_is_the_same_in_any_conformer_but_not_with_another_charge():
