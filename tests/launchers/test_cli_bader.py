@@ -46,6 +46,19 @@ def test_the_table_has_an_atom_a_line(cubes, capfd):
     assert "grid: 12.0" in told
 
 
+def test_near_grid_stands_beside_when_asked_for(cubes, capfd):
+    assert invoke(["bader", str(cubes[1]), "--cross-check", "--open", "--json"]) == 0
+    document = json.loads(capfd.readouterr().out)
+    assert document["open_axes"] == "abc"
+    assert document["near_grid"]["largest_difference_e"] < 0.2
+    assert sum(document["near_grid"]["electrons"]) == pytest.approx(12.0, abs=0.05)
+
+
+def test_the_table_says_that_cores_made_the_basins(cubes, capfd):
+    assert invoke(["bader", str(cubes[0]), "--valence", "Li=1,F=7"]) == 0
+    assert "plus spherical all-electron cores" in capfd.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
