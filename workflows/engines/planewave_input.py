@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from ase import Atoms
+from ase.constraints import FixAtoms
 from ase.io.espresso import write_espresso_in
 from ase.units import Rydberg, kB
 from numpy.typing import NDArray
@@ -29,6 +30,22 @@ SAW_WIDTH = 0.05
 MOLECULE_MARGIN_A = 4.0
 """Around a molecule by itself: half a box must hold its density (Martyna and Tuckerman 1999)."""
 ENDINGS = (".upf", ".gth")
+FIELD_TEXT = f"""&inputpp
+  prefix = '{PREFIX}'
+  outdir = './'
+  filplot = '{{name}}.pp'
+  plot_num = {{number}}
+/
+&plot
+  nfile = 1
+  filepp(1) = '{{name}}.pp'
+  weight(1) = 1.0
+  iflag = 3
+  output_format = 6
+  fileout = '{{name}}.cube'
+/
+"""
+"""Input of pp.x for one field, by its name and number."""
 
 
 class PlaneWaveOptions(BaseModel):
@@ -180,16 +197,31 @@ def lay_pseudopotentials(task: Task, folder: Path) -> None:
             (folder / name).write_text(espresso_text(read_goedecker(kind_of(symbol, DEFAULT_BASIS), data_folder())))
 
 
-def input_text(task: Task, rung: Rung) -> str:
-    """Return the input of pw.x for one rung of the ladder."""
+def input_text(
+    task: Task, rung: Rung, more: Mapping[str, Mapping[str, Any]] | None = None, fixed: Sequence[int] = ()
+) -> str:
+    """Return the input of pw.x for one rung of the ladder.
+
+    Parameters
+    ----------
+    task, rung
+        What is computed, and how it converges.
+    more
+        Section → tags set over these.
+    fixed
+        Atoms that pw.x, where it relaxes, holds.
+    """
     atoms, text = task.atoms.copy(), StringIO()
     if task.plan.polarised:
         atoms.set_initial_magnetic_moments([_polarisation(task)] * len(atoms))
+    if len(fixed):
+        atoms.set_constraint(FixAtoms(list(fixed)))
     atoms.wrap()
     mesh = None if task.plan.gamma_only else task.plan.kpoints
     # Monkhorst and Pack's mesh, as CP2K's: of an even number, none at Γ.
     offset = tuple(int(n % 2 == 0) for n in task.plan.kpoints)
     data = {"control": _control(task), "system": _system(task), "electrons": _electrons(task, rung)}
+    data = {name: {**data.get(name, {}), **(more or {}).get(name, {})} for name in {**data, **(more or {})}}
     files = dict(task.pseudopotentials)
     write_espresso_in(text, atoms, input_data=data, pseudopotentials=files, kpts=mesh, koffset=offset)
     return text.getvalue()
@@ -244,6 +276,8 @@ def _electrons(task: Task, rung: Rung) -> dict[str, Any]:
         "electron_maxstep": rung.steps,
         "startingpot": "file" if rung.warm else "atomic",
         "startingwfc": "random",
+        # GTH brings no atomic wavefunctions: a density of random ones, hardly improved, throws the field far off.
+        "diago_thr_init": 1e-5,
     }
 
 

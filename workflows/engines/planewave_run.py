@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from interlith.structures.errors import ComputationError, RequestError
 from interlith.workflows.engines.planewave_input import (
+    FIELD_TEXT,
     PREFIX,
     Rung,
     Task,
@@ -232,11 +233,7 @@ def write_field(folder: Path, name: str) -> Path:
         If pp.x does not write it.
     """
     file = folder / f"{name}.cube"
-    text = (
-        f"&inputpp\n  prefix = '{PREFIX}'\n  outdir = './'\n  filplot = '{name}.pp'\n  plot_num = {FIELDS[name]}\n/\n"
-        f"&plot\n  nfile = 1\n  filepp(1) = '{name}.pp'\n  weight(1) = 1.0\n  iflag = 3\n  output_format = 6\n"
-        f"  fileout = '{file.name}'\n/\n"
-    )
+    text = FIELD_TEXT.format(name=name, number=FIELDS[name])
     printed = run("pp.x", text, folder, f"pp-{name}")
     if not file.is_file():
         raise ComputationError(f"pp.x wrote no {name}: {last_words(printed)}", str(folder), "see its output")
