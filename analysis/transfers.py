@@ -8,16 +8,15 @@ have only been laid over each other, is noise; a transfer below it is zero.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.signal import resample
 
-from interlith.analysis.charge import bader_charges
+from interlith.analysis.charge import Partition, bader_charges
+from interlith.analysis.coarsening import coarser, fills_layer
 from interlith.analysis.cores import core_electrons, with_cores
 from interlith.analysis.densities import Density, density_difference, sides_of
 from interlith.analysis.profiles import Cut, cut_between, planar
@@ -31,11 +30,10 @@ LEAST_NOISE_e = 1e-3
 """What a converged grid may lose: no transfer is known better."""
 OTHER_ELECTRONS_e = 0.1
 """A charge-density difference that holds more is of densities that do not belong together."""
-NEGLIGIBLE_e_A3 = 1e-3
-"""A last layer of an odd grid with no more than this can be left out when every second point is taken."""
 NEAR_MIDDLE = 1 / 3
 """Part of the gap, about its middle, over which the plane's place must not matter."""
 NM2_A2 = 100.0
+NEAR_GRID = "between the weight and the near-grid form of Bader's partition"
 
 DEFINITIONS = {
     "bader": "electrons of side B alone minus those of its Bader atoms in the contact, one geometry",
@@ -193,6 +191,8 @@ def charge_record(
     whole, *rest = (None if one is None else coarser(one, contact.whole) for one in contact)
     thinned = ThreeDensities(whole, *rest)  # type: ignore[arg-type]
     coarse, lost = _coarse(thinned, side, (cut, axis))
+    if "bader" not in coarse:
+        coarse["near-grid"] = _bader_e(contact, side, "near-grid")
     profile = planar(delta, axis)
     told = [*_caveats(contact, delta, net_charge_e), *_caveats_of_parting(fine, cut), *lost]
     return ChargeRecord(
@@ -213,49 +213,27 @@ def charge_record(
     )
 
 
-def fills_layer(density: Density, axis: int = 2) -> bool:
-    """Return whether a density reaches the cell's edges beside an axis: whether it is part of a larger layer."""
-    edges = (np.take(density.values_e_A3, 0, axis=k) for k in range(3) if k != axis)
-    return bool(max(np.abs(edge).max() for edge in edges) > NEGLIGIBLE_e_A3)
-
-
-def coarser(density: Density, like: Density | None = None) -> Density:
-    """Return a density on about half as many points along each axis.
-
-    Every second point is taken; where their number is odd, the last layer is left out if it is all but empty (an open
-    grid), else the shortest waves are (a periodic one).
-
-    Parameters
-    ----------
-    density
-        What is thinned.
-    like
-        Whose last layers decide, so that several densities stay on one grid; its own by default.
-    """
-    values, cell = density.values_e_A3, density.cell_A
-    edges = (like or density).values_e_A3
-    for axis, n in enumerate(values.shape):
-        ahead = np.moveaxis(values, axis, 0)
-        if n % 2 and np.abs(np.take(edges, -1, axis=axis)).max() > NEGLIGIBLE_e_A3:
-            ahead = resample(ahead, (n + 1) // 2, axis=0)
-        else:
-            cell[axis] *= (n - n % 2) / n
-            ahead = ahead[: n - n % 2 : 2]
-        values = np.moveaxis(ahead, 0, axis)
-    atoms = density.atoms.copy()
-    atoms.set_cell(cell)
-    return replace(density, values_e_A3=np.ascontiguousarray(values), atoms=atoms)
-
-
 def _coarse(
     thinned: ThreeDensities, side: NDArray[np.int64], where: tuple[Cut, int]
-) -> tuple[_Parted | None, Sequence[str]]:
-    """Part the coarser grid, unless it is too coarse for that."""
+) -> tuple[dict[str, float], Sequence[str]]:
+    """Return what the coarser grid tells by each partition, and why not by Bader's if it is too coarse for that."""
     delta = thinned.whole.with_values(thinned.whole.values_e_A3 - thinned.a.values_e_A3 - thinned.b.values_e_A3)
+    smooth = {"hirshfeld": _hirshfeld_e(thinned, delta), "plane": _through_plane(delta, *where)[0]}
     try:
-        return _parted(thinned, delta, side, where), ()
+        return smooth | {"bader": _bader_e(thinned, side)}, ()
     except RequestError as fault:
-        return None, [f"the noise of the grid is not known: on half as many points {fault.what}"]
+        return smooth, [f"no second grid for Bader's partition, near-grid instead: on half as many points {fault.what}"]
+
+
+def _bader_e(contact: ThreeDensities, side: NDArray[np.int64], method: Partition = "weight") -> float:
+    """Return what B's atoms have lost."""
+    shares = bader_charges(contact.whole, reference=contact.reference or _ground(contact.whole), method=method)
+    return contact.b.total_e - shares.electrons([int(i) for i in np.flatnonzero(side == 1)])
+
+
+def _hirshfeld_e(contact: ThreeDensities, delta: Density) -> float:
+    """Return what B has lost by the share of each side alone."""
+    return -float((_share_of_b(contact) * delta.values_e_A3).sum()) * delta.voxel_A3
 
 
 def _parted(contact: ThreeDensities, delta: Density, side: NDArray[np.int64], where: tuple[Cut, int]) -> _Parted:
@@ -277,7 +255,7 @@ def _parted(contact: ThreeDensities, delta: Density, side: NDArray[np.int64], wh
     )
     return _Parted(
         bader_e=contact.b.total_e - shares.electrons(of_b),
-        hirshfeld_e=-float((_share_of_b(contact) * delta.values_e_A3).sum()) * delta.voxel_A3,
+        hirshfeld_e=_hirshfeld_e(contact, delta),
         plane_e=plane,
         plane_range_e=plane_range,
         basins_e=gained.electrons(range(len(side))),
@@ -311,38 +289,35 @@ def _through_plane(delta: Density, cut: Cut, axis: int) -> tuple[float, float]:
     return profile.between(below, above), float(np.ptp(found)) / 2
 
 
-def _transfers(fine: _Parted, coarse: _Parted | None, total_e: float, area_A2: float | None) -> tuple[Transfer, ...]:
+def _transfers(
+    fine: _Parted, coarse: Mapping[str, float], total_e: float, area_A2: float | None
+) -> tuple[Transfer, ...]:
     apart = {"between Bader's and Hirshfeld's share of Δρ": abs(fine.gained_by_b_e + fine.hirshfeld_e)}
     of_bader = {
         "already in the superposed sides": abs(fine.bader_e + fine.gained_by_b_e),
         "electrons of no atom": abs(fine.unassigned_e),
-    }
-    own = {
+    } | ({NEAR_GRID: abs(fine.bader_e - coarse["near-grid"])} if "near-grid" in coarse else {})
+    own: dict[PartitionName, dict[str, float]] = {
         "bader": apart | of_bader,
         "hirshfeld": apart,
         "plane": {"place of the plane": fine.plane_range_e},
     }
-    return tuple(
-        _transfer(name, (fine, coarse), {"floor": LEAST_NOISE_e, "∫Δρ": abs(total_e)} | own[name], area_A2)
-        for name in ("bader", "hirshfeld", "plane")
-    )
-
-
-def _transfer(
-    name: PartitionName, grids: tuple[_Parted, _Parted | None], parts: dict[str, float], area_A2: float | None
-) -> Transfer:
-    fine, coarse = (None if grid is None else float(getattr(grid, f"{name}_e")) for grid in grids)
-    assert fine is not None
-    if coarse is not None:
-        parts |= {"grid, against half as many points": abs(fine - coarse)}
-    return Transfer(
-        partition=name,
-        definition=DEFINITIONS[name],
-        b_lost_e=fine,
-        noise_e=max(parts.values()),
-        noise_parts_e=parts,
-        per_nm2=None if area_A2 is None else fine * NM2_A2 / area_A2,
-    )
+    found = []
+    for name, parts in own.items():
+        value = float(getattr(fine, f"{name}_e"))
+        halved = {"grid, against half as many points": abs(value - coarse[name])} if name in coarse else {}
+        noise = {"floor": LEAST_NOISE_e, "∫Δρ": abs(total_e)} | parts | halved
+        found.append(
+            Transfer(
+                partition=name,
+                definition=DEFINITIONS[name],
+                b_lost_e=value,
+                noise_e=max(noise.values()),
+                noise_parts_e=noise,
+                per_nm2=None if area_A2 is None else value * NM2_A2 / area_A2,
+            )
+        )
+    return tuple(found)
 
 
 def _layers(delta: Density, side: NDArray[np.int64], cut: Cut, axis: int) -> LayerProfile:

@@ -8,7 +8,7 @@ from ase import Atoms
 from density_cases import gaussian_density
 
 from interlith.analysis.densities import Density
-from interlith.analysis.transfers import ThreeDensities, charge_record, coarser
+from interlith.analysis.transfers import NEAR_GRID, ThreeDensities, charge_record
 from interlith.structures.errors import RequestError
 
 CELL = [[5.0, 0.0, 0.0], [1.5, 4.6, 0.0], [0.0, 0.0, 14.0]]
@@ -112,25 +112,13 @@ def test_the_noise_of_a_coarse_grid_is_larger():
     assert fine[name] < coarse[name]
 
 
-def test_a_grid_too_coarse_to_be_halved_is_told():
+def test_a_grid_too_coarse_to_be_halved_is_checked_by_near_grid():
     record = charge_record(contact(0.3, widths=(0.2, 0.2), atoms=pair(heights=(4.1, 5.4)), step_A=0.45))
-    assert any("noise of the grid is not known" in caveat for caveat in record.caveats)
-    assert "grid, against half as many points" not in record.transfer("bader").noise_parts_e
-
-
-@pytest.mark.parametrize("shape", [(20, 30, 40), (21, 30, 41), (25, 25, 25)])
-def test_a_coarser_grid_holds_the_same_electrons(shape):
-    atoms = Atoms("O", [(2.5, 2.0, 4.0)], cell=CELL, pbc=True)
-    density = gaussian_density(atoms, [6.0], [0.8], step_A=0.2)
-    from scipy.signal import resample
-
-    values = density.values_e_A3
-    for axis, n in enumerate(shape):
-        values = resample(values, n, axis=axis)
-    density = density.with_values(values)
-    half = coarser(density)
-    assert [n // 2 <= m <= (n + 1) // 2 for n, m in zip(shape, half.values_e_A3.shape, strict=True)] == [True] * 3
-    assert half.total_e == pytest.approx(density.total_e, abs=1e-3)
+    assert any("near-grid instead" in caveat for caveat in record.caveats)
+    bader, plane = (record.transfer(name).noise_parts_e for name in ("bader", "plane"))
+    halved = "grid, against half as many points"
+    assert halved not in bader and halved in plane
+    assert NEAR_GRID in bader and NEAR_GRID not in plane
 
 
 def test_densities_of_different_electrons_are_refused():
