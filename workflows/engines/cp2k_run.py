@@ -63,9 +63,9 @@ def command(settings: EngineSettings | None = None) -> list[str]:
 
 
 def new_folder(name: str) -> Path:
-    """Make and return a folder in the current one: `cp2k-001-name`, the next number that is free."""
-    number = 1 + max((int(p.name.split("-")[1]) for p in Path.cwd().glob("cp2k-[0-9][0-9][0-9]-*")), default=0)
-    folder = Path.cwd() / f"cp2k-{number:03d}-{name}"
+    """Make and return a folder in the current one: `cp2k-0001-name`, the next number that is free."""
+    numbers = (path.name.split("-")[1] for path in Path.cwd().glob("cp2k-*-*"))
+    folder = Path.cwd() / f"cp2k-{1 + max((int(n) for n in numbers if n.isdigit()), default=0):04d}-{name}"
     folder.mkdir()
     return folder
 
