@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from interlith.launchers.verbs import (
+    adopt,
     bader,
     build,
     cdd,
@@ -45,6 +46,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "run": run.run,
     "status": status.status,
     "retry": retry.retry,
+    "adopt": adopt.adopt,
     "bader": bader.bader,
     "cdd": cdd.cdd,
     "levels": levels.levels,

@@ -36,6 +36,9 @@ Engine = Annotated[
 ]
 Preset = Annotated[str, typer.Option("--preset", help="quick, default or paper: how thorough, and with which engine.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be computed; compute nothing.")]
+InputsOnly = Annotated[
+    bool, typer.Option("--inputs-only", help="Write folders for VASP, CP2K or Quantum ESPRESSO; compute nothing.")
+]
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Jobs side by side.  [default: by cores]")]
 Workspace = Annotated[
     Path | None,

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from interlith.analysis.adoption import AdoptedRecord
 from interlith.analysis.dissociation import DissociationRecord
 from interlith.analysis.levels import LevelsRecord
 from interlith.analysis.records import AdlayerRecord, InterfaceRecord
 from interlith.structures.errors import RequestError, unknown_name
 
 Row = dict[str, Any]
-Answer = InterfaceRecord | AdlayerRecord | DissociationRecord | LevelsRecord
-KINDS: tuple[type[Answer], ...] = (InterfaceRecord, AdlayerRecord, DissociationRecord, LevelsRecord)
+Answer = InterfaceRecord | AdlayerRecord | AdoptedRecord | DissociationRecord | LevelsRecord
+KINDS: tuple[type[Answer], ...] = (InterfaceRecord, AdlayerRecord, AdoptedRecord, DissociationRecord, LevelsRecord)
 ANSWERS: dict[str, type[Answer]] = {kind.__name__: kind for kind in KINDS}
 
 

@@ -6,6 +6,7 @@ from functools import singledispatch
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from interlith.analysis.adoption import AdoptedRecord
 from interlith.analysis.dissociation import DissociationRecord
 from interlith.analysis.levels import LevelsRecord
 from interlith.analysis.records import (
@@ -16,7 +17,7 @@ from interlith.analysis.records import (
     RegistryOutcome,
     ResultRecord,
 )
-from interlith.launchers import molecules
+from interlith.launchers import adopted, molecules
 from interlith.launchers.molecules import Table
 from interlith.launchers.output import shown
 from interlith.launchers.pictures import record_picture, side_names
@@ -101,6 +102,9 @@ def drawing(record: ResultRecord, folder: Path) -> Path:
     return record_picture(record, folder / "interface.png")
 
 
+subject.register(AdoptedRecord, adopted.adopted_subject)
+geometries.register(AdoptedRecord, adopted.adopted_geometries)
+drawing.register(AdoptedRecord, adopted.adopted_drawing)
 subject.register(DissociationRecord, molecules.dissociation_subject)
 subject.register(LevelsRecord, molecules.levels_subject)
 details.register(DissociationRecord, molecules.dissociation_details)
@@ -113,6 +117,12 @@ geometries.register(DissociationRecord, molecules.dissociation_geometries)
 geometries.register(LevelsRecord, molecules.levels_geometries)
 drawing.register(DissociationRecord, molecules.dissociation_drawing)
 drawing.register(LevelsRecord, molecules.levels_drawing)
+
+
+@candidates.register
+def _parts(record: AdoptedRecord) -> Candidates:
+    columns = ["part", "energy, eV", "geometry", "computed", "folder"]
+    return Candidates("parts", "Calculations adopted, each converged", columns, adopted.adopted_rows(record))
 
 
 @subject.register

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from interlith.launchers.options import (
     DryRun,
     Engine,
+    InputsOnly,
     Json,
     MillerA,
     MillerB,
@@ -33,6 +34,7 @@ def run(
     engine: Engine = None,
     preset: Preset = "default",
     dry_run: DryRun = False,
+    inputs_only: InputsOnly = False,
     workers: Workers = None,
     workspace: Workspace = None,
     as_json: Json = False,
@@ -45,8 +47,11 @@ def run(
     chosen = settings(workspace, workers)
     with stray_output_to_stderr():
         plans = requested_plans(systems or [], Sides(a, b, miller_a, miller_b), preset, engine)
-        for plan in plans:
+        for plan in [] if inputs_only else plans:
             plan.check()
+    if inputs_only:
+        _write_inputs(plans, as_json)
+        return
     documents, failed = [], []
     for plan in plans:
         try:
@@ -62,6 +67,21 @@ def run(
         raise ComputationError(
             f"{len(failed)} of {len(plans)} systems failed: {', '.join(failed)}", str(chosen.workspace)
         )
+
+
+def _write_inputs(plans: list[Plan], as_json: bool) -> None:
+    """Write the inputs of each system and say where they are; nothing is computed here."""
+    from interlith.launchers.inputs import written_inputs
+    from interlith.launchers.output import print_json, say, stray_output_to_stderr
+
+    with stray_output_to_stderr():
+        written = [written_inputs(plan) for plan in plans]
+    if as_json:
+        print_json(written)
+        return
+    for one in written:
+        say(f"{one['system']}: {one['folder']}, geometry {one['geometry']}", *(f"  {file}" for file in one["files"]))
+    say("", "Next: the commands in each README")
 
 
 def _shown(plan: Plan, as_json: bool) -> dict[str, Any]:
