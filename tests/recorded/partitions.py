@@ -12,10 +12,10 @@ import numpy as np
 from ase import Atoms
 from ase.units import Bohr
 from pyscf import dft, gto
-from pyscf.dft import numint
 
 from interlith.analysis.charge import BaderCharges, bader_charges
 from interlith.analysis.densities import Density
+from interlith.workflows.engines.orbitalfields import Frame, electron_density, on_grid
 from interlith.workflows.engines.volumetric import read_density
 
 TABLE = Path(__file__).with_name("partitions.toml")
@@ -51,13 +51,11 @@ def molecule(name: str, *, valence: bool, step_A: float | np.ndarray = 0.07, mar
     steps = np.broadcast_to(step_A, 3)
     origin = places.min(axis=0) - margin_A - 0.31 * steps
     shape = np.ceil((np.ptp(places, axis=0) + 2 * margin_A) / steps - 1e-3).astype(int)
-    axes = [start + step * np.arange(n) for start, step, n in zip(origin, steps, shape, strict=True)]
-    points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3) / Bohr
-    matrix, parts = solver.make_rdm1(), np.array_split(points, len(points) // 50_000 + 1)
-    values = np.concatenate([numint.eval_rho(mol, numint.eval_ao(mol, part), matrix) for part in parts])
     symbols = [mol.atom_pure_symbol(k) for k in range(mol.natm)]
     atoms = Atoms(symbols, places, cell=steps * shape, pbc=False)
-    return Density(values.reshape(shape) / Bohr**3, atoms, origin, mol.atom_charges().astype(float))
+    grid = Density(np.zeros(shape), atoms, origin, mol.atom_charges().astype(float))
+    field = electron_density(mol, solver.mo_coeff, solver.mo_occ)
+    return on_grid(grid, field, Frame(np.zeros(3), np.eye(3)), mol.nao, averaged=not valence)
 
 
 def crystal_input(name: str, k: int = 3) -> str:
