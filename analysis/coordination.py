@@ -91,7 +91,8 @@ def contact(before: Atoms, after: Atoms) -> Contact:
 
     A reaction is: a bond of a non-metal to anything but an alkali ion broken, two non-metals newly bonded
     across the contact, or an atom that crossed. An atom has crossed when it moved by more than 1 Å and at
-    most a third of its neighbours are of its own side, where at least half were.
+    most a third of its neighbours are of its own side, where at least half were, and these have become fewer: a
+    fluorine that stays on its carbon and touches two lithium atoms has not.
 
     Parameters
     ----------
@@ -196,18 +197,18 @@ def _reported(atoms: Atoms, pairs: Pairs) -> Pairs:
 
 
 def _crossed(before: Atoms, after: Atoms, moves: Vectors) -> list[int]:
-    was, now = _own_share(before), _own_share(after)
+    (was, own_then), (now, own_now) = _own_share(before), _own_share(after)
     far = np.linalg.norm(moves, axis=1) > CROSSING_A
-    return [int(k) for k in np.flatnonzero(far & (was >= 0.5) & (now <= OWN_SHARE))]
+    return [int(k) for k in np.flatnonzero(far & (was >= 0.5) & (now <= OWN_SHARE) & (own_now < own_then))]
 
 
-def _own_share(atoms: Atoms) -> Vectors:
-    """Return the share of each atom's neighbours that are of its own side; 1 where it has none."""
+def _own_share(atoms: Atoms) -> tuple[Vectors, Vectors]:
+    """Return the share of each atom's neighbours that are of its own side, 1 where it has none; and their number."""
     pairs, side = neighbours(atoms, BROKEN), atoms.arrays["side"]
     ends = np.concatenate([pairs.i, pairs.j])
-    own = np.tile(side[pairs.i] == side[pairs.j], 2)
+    own = np.bincount(ends, np.tile(side[pairs.i] == side[pairs.j], 2), minlength=len(atoms))
     total = np.bincount(ends, minlength=len(atoms))
-    return np.where(total > 0, np.bincount(ends, own, minlength=len(atoms)) / np.maximum(total, 1), 1.0)
+    return np.where(total > 0, own / np.maximum(total, 1), 1.0), own
 
 
 def _reasons(atoms: Atoms, broken: Pairs, formed: Pairs, crossed: list[int]) -> list[str]:

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import bulk, fcc111
+from ase.build import bcc100, bulk, fcc111
 from ase.io import read
 
 import interlith.structures.library as library
@@ -132,3 +132,23 @@ def test_another_cell_or_another_order_is_refused(lithium_under_phosphate):
         displacements(lithium_under_phosphate, other)
     with pytest.raises(RequestError, match="cannot be compared"):
         displacements(lithium_under_phosphate, lithium_under_phosphate[::-1])
+
+
+@pytest.mark.parametrize(("leaves", "crossed"), [(False, ()), (True, ("F19",))])
+def test_a_fluorine_that_touches_lithium_has_crossed_only_without_its_carbon(leaves, crossed):
+    """A terminal atom has one neighbour of its own: two of the other side outvote it, and it may still be bonded."""
+    slab = bcc100("Li", (3, 3, 2), a=3.44, vacuum=9.0)
+    top = slab.positions[:, 2].max()
+    bridge = slab.positions[-1] / 2 + slab.positions[-2] / 2
+    fluoromethane = Atoms("CFH3", [(0, 0, 1.40), (0, 0, 0), (1.03, 0, 1.75), (-0.5, 0.9, 1.75), (-0.5, -0.9, 1.75)])
+    before = slab + fluoromethane
+    before.set_array("side", np.repeat([0, 1], [len(slab), 5]))
+    after = before.copy()
+    before.positions[len(slab) :] += (bridge[0] + 1.4, bridge[1] + 0.9, top + 3.0)
+    after.positions[len(slab) :] += (bridge[0], bridge[1], top + 1.0)
+    if leaves:
+        after.positions[[len(slab), *range(len(slab) + 2, len(after))], 2] += 1.5
+        after.positions[len(slab) + 2, 0] += 0.5
+    found = contact(before, after)
+    assert found.crossed == crossed
+    assert found.reacted == leaves
