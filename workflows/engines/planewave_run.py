@@ -106,10 +106,11 @@ def ladder(task: Task, *, warm: bool) -> tuple[Rung, ...]:
     warm
         Whether the folder holds the density of a geometry nearby.
     """
-    # Charge sloshes along a slab, where plain mixing diverges; screening that follows the density holds it back.
-    screened = Rung("mixing 0.3, local screening", 0.3, "local-TF")
+    # Charge sloshes along a slab: screening that follows the density may hold it back, and plain mixing diverge.
+    screened = Rung("mixing 0.3, local screening", 0.3, "local-TF", steps=60)
     plain = Rung("mixing 0.3", 0.3) if task.plan.smearing_K else Rung("mixing 0.7", 0.7)
-    rungs = (screened,) if vacuum_along_c(task.atoms).width_A > LONG_VACUUM_A else (plain, screened)
+    vacuum = vacuum_along_c(task.atoms).width_A > LONG_VACUUM_A
+    rungs = (screened, replace(plain, words="mixing 0.3", mixing=0.3)) if vacuum else (plain, screened)
     first = (replace(rungs[0], words="the density of the geometry before", warm=True),) if warm else ()
     slow = Rung("mixing 0.1, conjugate gradients", 0.1, "local-TF", "cg", steps=250)
     return (*first, *rungs, slow)

@@ -143,8 +143,8 @@ def test_pp_is_taken_from_beside_pw(monkeypatch, tmp_path):
 
 def test_the_ladder_mixes_ever_more_gently():
     rungs = ladder(task_of(lif_slab(3), PlaneWaveOptions())[0], warm=True)
-    assert [rung.warm for rung in rungs] == [True, False, False]
-    assert {rung.mode for rung in rungs} == {"local-TF"}
+    assert [rung.warm for rung in rungs] == [True, False, False, False]
+    assert {rung.mode for rung in rungs} == {"local-TF", "plain"}
     mixing = [rung.mixing for rung in rungs]
     assert mixing == sorted(mixing, reverse=True)
     assert "startingpot      = 'file'" in text_of(lif_slab(3), rungs[0])
