@@ -25,7 +25,12 @@ def energy(name):
     return ROWS[name]["scf_Ha"] * Hartree + ROWS[name]["dispersion_eV"]
 
 
-def values(host=None, of=energy):
+def lowest(name):
+    """Return the energy of the lowest conformer of a part that was recorded."""
+    return min(energy(row) for row in ROWS if row == name or row.startswith(f"{name}, conformer"))
+
+
+def values(host=None, of=lowest):
     """Return D0 to D4 as far as recorded."""
     names = dict(SALT)
     if host:
@@ -70,8 +75,8 @@ def test_without_dispersion_the_order_and_the_sign_stay():
 def test_with_the_host_alone_the_other_definitions_follow(host):
     found = values(host)
     ladder = {
-        **{part: energy(name) for part, name in SALT.items()},
-        **{"host": energy(host), "host+cation": energy(f"{host}+Li+"), "host+salt": energy(f"{host}+LiTFSI")},
+        **{part: lowest(name) for part, name in SALT.items()},
+        **{"host": lowest(host), "host+cation": lowest(f"{host}+Li+"), "host+salt": lowest(f"{host}+LiTFSI")},
         "host+anion": 0.0,
     }
     assert {k: found[k] for k in ("D1", "D3", "D4")} == pytest.approx(
