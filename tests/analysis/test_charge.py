@@ -70,6 +70,14 @@ def test_cores_are_added_and_told_where_nuclear_charges_say_that_they_are_missin
     assert found.atoms[0].charge_e > 0.5
 
 
+@pytest.mark.parametrize(("apart", "told"), [(1.3, True), (2.2, False)])
+def test_short_bonds_between_cores_are_told(apart, told):
+    atoms = lithium_fluoride(apart)
+    atoms.symbols = "CO"
+    found = bader_charges(gaussian_density(atoms, (3.0, 7.0), (0.4, 0.4), nuclear=(4, 6)))
+    assert any("short bonds (C–O)" in caveat for caveat in found.caveats) is told
+
+
 def test_an_unknown_core_is_refused():
     valence = gaussian_density(lithium_fluoride(), (0.3, 7.7), (0.9, 0.4), nuclear=(1, 4))
     with pytest.raises(RequestError, match=r"no core of 5 electrons for F; known are those of 2"):

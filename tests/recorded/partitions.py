@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ CRYSTALS = {
 VALENCE = {"Li": 3, "O": 6, "F": 7, "Na": 9, "Mg": 10, "Cl": 7}
 BASIS = "def2-tzvp"
 """Uncontracted, so that it serves all electrons and pseudopotentials alike."""
-CUTOFF_RY = 600
+CUTOFF_RY = 450
 
 
 def molecule(name: str, *, valence: bool, step_A: float | np.ndarray = 0.07, margin_A: float = 3.0) -> Density:
@@ -58,7 +59,7 @@ def molecule(name: str, *, valence: bool, step_A: float | np.ndarray = 0.07, mar
     return on_grid(grid, field, Frame(np.zeros(3), np.eye(3)), mol.nao, averaged=not valence)
 
 
-def crystal_input(name: str, k: int = 3) -> str:
+def crystal_input(name: str, k: int = 2) -> str:
     """Return CP2K's input for a conventional cell."""
     form, a, cation, anion = CRYSTALS[name]
     face = [(0, 0, 0), (0, 0.5, 0.5), (0.5, 0, 0.5), (0.5, 0.5, 0)]
@@ -125,7 +126,9 @@ def crystal(name: str) -> Density:
         done = subprocess.run(["cp2k", "-i", "run.inp"], cwd=folder, capture_output=True, text=True, check=True)
         assert "SCF run converged" in done.stdout, done.stdout[-2000:]
         (cube,) = Path(folder).glob("*DENSITY*.cube")
-        return read_density(cube)
+        density = read_density(cube, periodic=True)
+    charges = np.array([VALENCE[symbol] for symbol in density.atoms.symbols], dtype=float)  # CP2K writes zeros
+    return replace(density, nuclear_charges=charges)
 
 
 def row(form: str, name: str, density: Density, found: BaderCharges) -> dict[str, Any]:
