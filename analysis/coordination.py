@@ -202,13 +202,13 @@ def _crossed(before: Atoms, after: Atoms, moves: Vectors) -> list[int]:
     return [int(k) for k in np.flatnonzero(far & (was >= 0.5) & (now <= OWN_SHARE) & (own_now < own_then))]
 
 
-def _own_share(atoms: Atoms) -> tuple[Vectors, Vectors]:
+def _own_share(atoms: Atoms) -> tuple[Vectors, NDArray[np.int64]]:
     """Return the share of each atom's neighbours that are of its own side, 1 where it has none; and their number."""
     pairs, side = neighbours(atoms, BROKEN), atoms.arrays["side"]
     ends = np.concatenate([pairs.i, pairs.j])
-    own = np.bincount(ends, np.tile(side[pairs.i] == side[pairs.j], 2), minlength=len(atoms))
+    own = np.bincount(ends[np.tile(side[pairs.i] == side[pairs.j], 2)], minlength=len(atoms))
     total = np.bincount(ends, minlength=len(atoms))
-    return np.where(total > 0, own / np.maximum(total, 1), 1.0), own
+    return np.where(total > 0, own / np.maximum(total, 1), 1.0), own.astype(np.int64)
 
 
 def _reasons(atoms: Atoms, broken: Pairs, formed: Pairs, crossed: list[int]) -> list[str]:

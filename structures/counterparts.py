@@ -29,7 +29,7 @@ KEPT_A = 0.1
 """A slab has an operation if every atom lands within this of an atom of its element."""
 SEARCHED_A = 0.5
 """A first guess of an operation, from one pair of atoms, may be off by so much."""
-EXACT_A = 0.01
+EXACT_A = 1e-6
 """No other operation is looked for once one is this near."""
 COUNTERPART = "a counterpart of the molecule"
 PROBES = 12

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from interlith.launchers.options import Json, Output
-from interlith.launchers.verbs.bader import Reference, Valence
+from interlith.launchers.verbs.bader import NetCharge, Reference, Valence
 
 if TYPE_CHECKING:
     from interlith.analysis.profiles import VacuumLevels
@@ -19,7 +19,6 @@ Whole = Annotated[Path, typer.Argument(metavar="AB", help="The density of both: 
 SideA = Annotated[Path, typer.Argument(metavar="A", help="Of side A alone, same geometry, cell and grid.")]
 SideB = Annotated[Path, typer.Argument(metavar="B", help="Of side B alone.")]
 Axis = Annotated[Literal["x", "y", "z"], typer.Option("--axis", help="Along which A and B are stacked (a, b or c).")]
-NetCharge = Annotated[float, typer.Option("--charge", help="Of both together, e.")]
 Isovalue = Annotated[
     float | None,
     typer.Option("--isovalue", min=0.0, help="Of the surfaces, e/Å³.  [default: encloses half of what has moved]"),

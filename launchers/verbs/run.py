@@ -15,7 +15,6 @@ from interlith.launchers.options import (
     SideA,
     SideB,
     Systems,
-    Workers,
     Workspace,
 )
 from interlith.structures.errors import ComputationError
@@ -35,7 +34,6 @@ def run(
     preset: Preset = "default",
     dry_run: DryRun = False,
     inputs_only: InputsOnly = False,
-    workers: Workers = None,
     workspace: Workspace = None,
     as_json: Json = False,
 ) -> None:
@@ -44,7 +42,7 @@ def run(
     from interlith.launchers.requested import Sides, requested_plans
     from interlith.launchers.settings import settings
 
-    chosen = settings(workspace, workers)
+    chosen = settings(workspace)
     with stray_output_to_stderr():
         plans = requested_plans(systems or [], Sides(a, b, miller_a, miller_b), preset, engine)
         for plan in [] if inputs_only else plans:

@@ -99,7 +99,7 @@ def test_status_counts_the_jobs_and_retry_has_nothing_to_do(outcome, workspace):
 
 
 def test_a_failed_job_is_told_in_one_line_with_its_folder(outcome, refusal, tmp_path):
-    command = ["run", "al-cu", *QUICK, "interface.max_area_A2=1", "--workers", 1, "--workspace", tmp_path / "ws"]
+    command = ["run", "al-cu", *QUICK, "interface.max_area_A2=1", "--workspace", tmp_path / "ws"]
     told = refusal(*command, status=1)
     assert "no match within 1 Å²" in told and str(tmp_path / "ws" / "runs") in told and "interlith retry" in told
     status, out, _ = outcome("status", "--workspace", tmp_path / "ws", "--json")
@@ -117,7 +117,7 @@ def test_one_system_that_fails_does_not_stop_the_others(outcome, monkeypatch):
             raise ComputationError("no luck with Li", "a job")
         return {"system": plan.spec.name}
 
-    monkeypatch.setattr("interlith.launchers.verbs.run._computed", computed)
+    monkeypatch.setattr("interlith.launchers.verbs.run.computed", computed)
     status, out, err = outcome("run", "li-cu", "al-cu", "--engine", "chgnet", "--json")
     assert status == 1 and json.loads(out) == [{"system": "al-cu"}]
     assert err.splitlines()[0] == "li-cu: no luck with Li (a job)"

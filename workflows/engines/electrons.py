@@ -96,7 +96,9 @@ def charged(choice: EngineChoice, charge_e: int, multiplicity: int | None = None
     """
     told: dict[str, Option] = {name: value for name, value in choice.options.items() if name != "multiplicity"}
     told["charge"] = charge_e
-    return choice.model_copy(update={"options": told if multiplicity is None else told | {"multiplicity": multiplicity}})
+    return choice.model_copy(
+        update={"options": told if multiplicity is None else told | {"multiplicity": multiplicity}}
+    )
 
 
 def refuse_periodic(engine: str, atoms: Atoms) -> None:
