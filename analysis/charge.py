@@ -29,7 +29,7 @@ CAPTURE_STEPS = 1.5
 CUT_OFF_e_A3 = 1e-4
 """An open grid that ends at a higher density has cut it off: 100 Å² of such a border lose some 0.003 e."""
 SHORT_BOND_A = 1.7
-"""Atoms with cores so near share a basin's wall within them: C in carbonate has +1.82 e by GTH, +2.07 with all."""
+"""Atoms with cores so near share a wall within them: C in carbonate has +1.82 e by GTH, +2.07 by all electrons."""
 NEGLIGIBLE_e = 1e-3
 """Maxima of fewer electrons are noise of the grid, and counted with the vacuum."""
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from ase.constraints import FixAtoms
 from finished_cases import contact
+from programs import needs_cp2k
 from pymatgen.io.vasp import Incar, Kpoints, Poscar
 from pymatgen.io.vasp.inputs import BadPoscarWarning
 
@@ -14,7 +15,9 @@ from interlith.workflows.engines.finished_cp2k import atoms_of, parse_input
 from interlith.workflows.engines.vasp_input import Relaxing
 from interlith.workflows.inputs import WRITERS, calculations, write_calculations
 
-every_code = pytest.mark.parametrize("code", WRITERS)
+every_code = pytest.mark.parametrize(
+    "code", [pytest.param(code, marks=needs_cp2k) if code == "espresso" else code for code in WRITERS]
+)
 
 
 def laid(code, relaxing=None, dispersion="none", **options):
@@ -96,6 +99,7 @@ def test_cp2k_relaxes_in_its_last_run_only():
     assert len(found.commands) == len(found.files)
 
 
+@needs_cp2k
 def test_espresso_holds_atoms_and_brings_its_pseudopotentials():
     found = laid("espresso", Relaxing(0.03, 50), "d3bj")["AB"]
     text = found.files["pw.in"]

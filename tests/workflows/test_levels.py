@@ -1,5 +1,6 @@
 import pytest
 from jobflow import run_locally
+from programs import needs_cp2k
 
 from interlith.structures.errors import RequestError
 from interlith.structures.geometry import from_text
@@ -79,5 +80,10 @@ def test_the_built_in_system_asks_for_orbitals_in_the_gas_and_a_solvent():
     assert names[-1] == "record" and len(names) == 13
     with pytest.raises(RequestError, match="'gfn2-xtb' cannot compute orbitals"):
         check(spec, QUICK, GFN2)
+
+
+@needs_cp2k
+def test_levels_of_molecules_are_no_task_of_a_code_of_periodic_cells():
+    spec = load_system("levels-electrolyte")
     with pytest.raises(RequestError, match="computes periodic cells"):
         check(spec, QUICK, EngineChoice(name="cp2k"))

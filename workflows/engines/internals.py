@@ -70,6 +70,7 @@ class _Forces(Engine):
         self.atoms = atoms
 
     def calc_new(self, coords: np.ndarray, dirname: str) -> dict[str, Any]:  # noqa: ARG002
+        """Return energy and gradient (atomic units) at coordinates in Bohr, as geomeTRIC asks for them."""
         self.atoms.positions = coords.reshape(-1, 3) * Bohr
         gradient = -self.atoms.get_forces().ravel() / FORCE_AU
         return {"energy": self.atoms.get_potential_energy() / Hartree, "gradient": gradient}

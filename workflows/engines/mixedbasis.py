@@ -240,6 +240,7 @@ class _Fields:
 
     @cached_property
     def charges(self) -> Floats:
+        """Electrons that each nucleus is to have: its valence; 0 for a ghost."""
         return np.where(self.task.ghosts, 0.0, valence_charges(self.atoms.symbols))
 
     def named(self, name: str) -> Density:

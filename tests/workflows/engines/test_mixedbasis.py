@@ -12,6 +12,7 @@ import psutil
 import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
+from programs import needs_cp2k
 from recorded.cp2k_cases import QUICK, hydrogen, lif, lif_slab, lithium_hydride, lithium_slab, oligomer
 
 from interlith.structures.errors import ComputationError, RequestError
@@ -33,6 +34,7 @@ from interlith.workflows.engines.mixedbasis import task_of
 from interlith.workflows.engines.programs import find_program
 from interlith.workflows.relaxations import relax
 
+pytestmark = needs_cp2k
 CHOICE = EngineChoice(name="cp2k", options=QUICK)
 
 

@@ -9,6 +9,7 @@ import pytest
 from ase import Atoms
 from ase.build import molecule
 from ase.units import GPa, Hartree, J, m
+from programs import needs_cp2k
 from recorded.cp2k_cases import FOLDER, LIF_A, LIF_SLAB_A, VOLUMES, Case, cases, lithium_hydride
 from recorded.cp2k_runs import choice_of, compute, key_of
 
@@ -16,6 +17,7 @@ from interlith.workflows.engines.catalogue import load
 from interlith.workflows.engines.contract import EngineChoice
 from interlith.workflows.engines.electronic import Wanted, electronic
 
+pytestmark = needs_cp2k
 JOULE_PER_M2 = J / m**2
 # Computed before this engine was, from inputs written by hand; D3(BJ) was CP2K's own, 0.04 mHa lower on the slab.
 BY_HAND_HA = {
