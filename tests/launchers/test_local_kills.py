@@ -38,6 +38,7 @@ MANAGER = """
             return real(*args, **kwargs)
 
         setattr(owner, name, deadly)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what runs in its background
     print(run(None, workspace, key="graph", workers=2).ok)
 """
 # each just before: the intent is written, the order is sent, a result is read, it is stored, its state is written,
