@@ -147,7 +147,7 @@ CLAUSES = (
 )
 
 
-@pytest.mark.nightly
+@pytest.mark.live
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("clause", CLAUSES)
 @pytest.mark.parametrize("case", LONG)
@@ -157,7 +157,7 @@ def test_the_engine_keeps_the_contract(case, clause, tmp_path, monkeypatch):
     clause(load(choice_of(case)), case.atoms)
 
 
-@pytest.mark.nightly
+@pytest.mark.live
 def test_vacuum_is_flat_on_both_sides_of_a_corrected_layer(tmp_path, monkeypatch):
     """A layer of LiH: two plateaus apart by its dipole over ε0 and the area, and none of the field between images."""
     monkeypatch.chdir(tmp_path)
@@ -175,7 +175,7 @@ def test_vacuum_is_flat_on_both_sides_of_a_corrected_layer(tmp_path, monkeypatch
     assert above.mean() - below.mean() == pytest.approx(-4 * np.pi * coulomb_eV_A * dipole_eA / 16, rel=0.03)
 
 
-@pytest.mark.nightly
+@pytest.mark.live
 def test_the_level_of_a_molecule_is_the_same_alone_and_in_a_cell(tmp_path, monkeypatch):
     """Water's HOMO by PBE is at −7.2 eV against vacuum; in a cell, against the potential at its edge."""
     monkeypatch.chdir(tmp_path)
