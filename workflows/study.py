@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from jobflow import Flow
 from jobflow.utils.graph import to_mermaid
+from pymatgen.core import Element
 
 from interlith.structures.errors import RequestError
 from interlith.structures.records import (
@@ -21,8 +22,8 @@ from interlith.structures.records import (
 )
 from interlith.workflows.crystals import elements
 from interlith.workflows.efforts import Effort
-from interlith.workflows.engines.catalogue import require
-from interlith.workflows.engines.contract import Capability, EngineChoice
+from interlith.workflows.engines.catalogue import find, require
+from interlith.workflows.engines.contract import METAL_SPACING_PER_A, SPACING_PER_A, Capability, EngineChoice
 from interlith.workflows.forms import crystals_of, molecules_of
 from interlith.workflows.interfaces import InterfaceMaker
 from interlith.workflows.presets import Preset
@@ -73,7 +74,27 @@ def study(spec: SystemSpec, preset: Preset, engine: EngineChoice | None = None) 
         See :func:`check`.
     """
     check(spec, preset, engine)
-    return _KINDS[spec.kind].flow(spec, preset, engine or engine_for(spec, preset))
+    return _KINDS[spec.kind].flow(spec, preset, sampled(engine or engine_for(spec, preset), plan(spec, preset)[0]))
+
+
+def sampled(choice: EngineChoice, resolved: SystemSpec) -> EngineChoice:
+    """Return the choice with one spacing of k-points for a contact and its parts, unless a person has set them.
+
+    An engine left to itself samples a metal more densely than an insulator: the contact of both and the insulating side
+    alone would then be of two meshes, and their difference partly an error of sampling.
+
+    Parameters
+    ----------
+    choice
+        An engine; one without k-points stays as it is.
+    resolved
+        The system under its preset.
+    """
+    if "kpoints" not in (find(choice).options or ()) or "kpoints" in choice.options:
+        return choice
+    metal = any(all(Element(symbol).is_metal for symbol in elements(side)) for side in crystals_of(resolved.recipe))
+    spacing = METAL_SPACING_PER_A if metal else SPACING_PER_A
+    return choice.model_copy(update={"options": {**choice.options, "kpoints": str(spacing)}})
 
 
 def check(spec: SystemSpec, preset: Preset, engine: EngineChoice | None = None) -> None:

@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from ase.build import bcc100, fcc100
 from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
 
@@ -12,9 +14,10 @@ from interlith.analysis.records import InterfaceRecord
 from interlith.structures.errors import RequestError
 from interlith.structures.geometry import from_text
 from interlith.workflows.engines.contract import EngineChoice
+from interlith.workflows.engines.cp2k_options import MixedBasisOptions, plan_for
 from interlith.workflows.presets import PRESETS
 from interlith.workflows.spec import from_sides, load_system
-from interlith.workflows.study import drawn, engine_for, plan, study
+from interlith.workflows.study import drawn, engine_for, plan, sampled, study
 
 
 @pytest.fixture(scope="module")
@@ -116,3 +119,31 @@ def test_what_a_person_sets_reaches_the_flow():
     assert (preset.fmax_eV_A, preset.registries) == (0.02, 3)
     assert resolved.recipe.side_a.thickness_A == PRESETS["quick"].thickness_A
     assert len(study(system, PRESETS["quick"]).jobs) == 2 + 1 + 1 + 1 + 3 + 1 + 2 * 4 + 1
+
+
+@pytest.mark.parametrize(("b", "spacing"), [("Li", "0.3"), ("Li2O", "0.6")])
+def test_a_contact_and_its_parts_are_sampled_alike(b, spacing):
+    asked = EngineChoice(name="cp2k")
+    resolved = plan(from_sides("LiF", b, "100", "100"), PRESETS["quick"])[0]
+    assert sampled(asked, resolved).options == {"kpoints": spacing}
+    own = asked.model_copy(update={"options": {"kpoints": "2 2 1"}})
+    assert sampled(own, resolved) == own
+    assert sampled(EngineChoice(name="emt"), resolved) == EngineChoice(name="emt")
+
+
+def test_one_spacing_is_one_mesh_where_each_part_for_itself_is_not():
+    """Lithium on an insulator: left to itself, the insulator alone would have another mesh than the contact."""
+    metal = bcc100("Li", (2, 2, 3), a=3.44, vacuum=8)
+    salt = fcc100("Ar", (2, 2, 2), a=3.44 * 2**0.5, vacuum=8)
+    salt.set_cell(metal.cell)
+    salt.positions[:, 2] += np.ptp(metal.positions[:, 2]) + 3
+    both = metal + salt
+    both.cell[2, 2] = 30.0
+    parts = [both, both[: len(metal)], both[len(metal) :]]
+    for part in parts:
+        part.pbc = True
+    choice = sampled(EngineChoice(name="cp2k"), plan(from_sides("Li", "LiF", "100", "100"), PRESETS["quick"])[0])
+    for options, alike in (({}, False), (choice.options, True)):
+        read = MixedBasisOptions.asked(options)
+        meshes = {plan_for(part, np.zeros(len(part), bool), read).kpoints for part in parts}
+        assert (len(meshes) == 1) == alike

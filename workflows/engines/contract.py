@@ -19,6 +19,8 @@ from interlith.structures.errors import RequestError
 
 Capability = Literal["energy", "forces", "stress", "density", "orbitals", "charges"]
 Option = str | float | int | bool
+SPACING_PER_A, METAL_SPACING_PER_A = 0.6, 0.3
+"""Of k-points, 2π included, where nobody says: 3 × 3 × 3 for LiF's cubic cell, Γ for 13 Å; 7 × 7 × 7 for lithium's."""
 
 
 class EngineChoice(BaseModel):

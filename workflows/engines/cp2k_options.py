@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from interlith.structures.errors import RequestError
-from interlith.workflows.engines.contract import Option
+from interlith.workflows.engines.contract import METAL_SPACING_PER_A, SPACING_PER_A, Option
 from interlith.workflows.engines.cp2k_elements import BASES, DEFAULT_BASIS, valence_charges
 from interlith.workflows.engines.electrons import Electrons
 from interlith.workflows.engines.functionals import plain
@@ -28,8 +28,6 @@ NON_METALS = frozenset(
 ) | {"Xe"}
 BOND_REACH = 1.25
 """Two atoms touch up to so many times the sum of their covalent radii."""
-SPACING_PER_A, METAL_SPACING_PER_A = 0.6, 0.3
-"""Of k-points, 2π included, where nobody says: 3 × 3 × 3 for LiF's cubic cell, Γ for 13 Å; 7 × 7 × 7 for lithium's."""
 METAL_TEMPERATURE_K = 300.0
 VACUUM_A = 5.0
 """A gap as wide as this between the atoms and their images is vacuum, across which one k-point is enough."""
