@@ -121,10 +121,10 @@ def test_what_a_person_sets_reaches_the_flow():
     assert len(study(system, PRESETS["quick"]).jobs) == 2 + 1 + 1 + 1 + 3 + 1 + 2 * 4 + 1
 
 
-@pytest.mark.parametrize(("b", "spacing"), [("Li", "0.3"), ("Li2O", "0.6")])
-def test_a_contact_and_its_parts_are_sampled_alike(b, spacing):
+@pytest.mark.parametrize(("b", "face", "spacing"), [("Li", "100", "0.3"), ("Li2O", "111", "0.6")])
+def test_a_contact_and_its_parts_are_sampled_alike(b, face, spacing):
     asked = EngineChoice(name="cp2k")
-    resolved = plan(from_sides("LiF", b, "100", "100"), PRESETS["quick"])[0]
+    resolved = plan(from_sides("LiF", b, "100", face), PRESETS["quick"])[0]
     assert sampled(asked, resolved).options == {"kpoints": spacing}
     own = asked.model_copy(update={"options": {"kpoints": "2 2 1"}})
     assert sampled(own, resolved) == own
